@@ -1,0 +1,43 @@
+/* target.h: the process that is looked at, and how its memory is read.
+ *
+ * Everything a dump knows comes through here: files under /proc/PID, opened
+ * relative to descriptors that are kept (so a chroot after start changes
+ * nothing), and memory by process_vm_readv, where an address that is not mapped is
+ * an error and never a fault. */
+#ifndef SNAG_BASE_TARGET_H
+#define SNAG_BASE_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct target {
+    pid_t pid;
+    bool self;       /* the own process: signals may be used */
+    int proc_fd;     /* directory /proc/PID */
+    int task_fd;     /* directory /proc/PID/task */
+    int mem_fd;      /* /proc/PID/mem for kernels that refuse process_vm_readv; -1 without */
+    bool vm_refused; /* process_vm_readv answered EPERM or ENOSYS once: use mem_fd */
+    pid_t own_tid;   /* the thread that looks, left out of lists; 0 outside the target */
+};
+
+/* Opens PID, 0 for the own process. 0 or a negative errno. */
+int target_open(struct target *target, pid_t pid);
+void target_close(struct target *target);
+
+/* Reads up to LENGTH bytes at ADDRESS. Returns how many could be read (short at
+ * the first unreadable page), or a negative errno when not even the first. */
+ssize_t target_read(struct target *target, uint64_t address, void *bytes, size_t length);
+
+/* As target_read, all or nothing. */
+bool target_read_all(struct target *target, uint64_t address, void *bytes, size_t length);
+
+/* Reads the file PATH below the directory DIRECTORY_FD into TEXT (at most
+ * SIZE-1 bytes, always terminated). Returns the length or a negative errno. */
+ssize_t proc_read(int directory_fd, const char *path, char *text, size_t size);
+
+/* Reads a file of any length, e.g. "maps". *TEXT is to be freed with free(). */
+ssize_t proc_read_whole(int directory_fd, const char *path, char **text);
+
+#endif

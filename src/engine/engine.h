@@ -1,0 +1,69 @@
+/* engine.h: the seam between libsnag, which the service links, and the engine, which looks at it.
+ *
+ * The engine (libsnag-engine.so: listener, capture, unwinding, symbols, and
+ * the libraries they stand on) is loaded by dlmopen into a link-map namespace of its own,
+ * with a C library of its own. So its malloc, stdio and locks are never those
+ * of the service, which may be stuck in them; libunwind's _Unwind_* cannot shadow the service's;
+ * and its descriptors pass by every interposer. The two sides share this
+ * header and nothing else.
+ *
+ * Who runs what: libsnag's thread `snag` calls run() and stays in it. Service
+ * threads only fill a request and wake that thread. */
+#ifndef SNAG_ENGINE_ENGINE_H
+#define SNAG_ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ENGINE_ABI 1 /* both sides come from one build; checked all the same */
+
+/* Wakes the engine's thread: blocked there and read by signalfd. It is the
+ * number glibc keeps for pthread_cancel and timers, always sent to one thread, so a
+ * process-wide signal of the service can never be taken by mistake. */
+#define ENGINE_WAKE_SIGNAL 32
+
+/* A profile asked for by snag_write. Lives on the asking thread's stack, which
+ * waits until `done` is 1 (a futex). */
+struct engine_request {
+    struct engine_request *next;
+    const char *profile;
+    int debug;
+    int status;  /* 0 or a negative errno */
+    void *bytes; /* an mmap of `capacity` bytes, for the asker to munmap */
+    size_t length;
+    size_t capacity;
+    _Atomic uint32_t done;
+};
+
+/* What libsnag tells the engine. Filled before run(); `requests` and `stop`
+ * are written by service threads while it runs, the rest only by the engine. */
+struct engine_host {
+    const char *listen;  /* checked for nothing yet; "off": serve requests only */
+    const char *token;   /* NULL: none */
+    int signal_mode;     /* enum snag_signal_mode */
+    const char *version; /* SNAG_VERSION */
+    void (*log)(const char *line, void *user);
+    void *user;
+
+    _Atomic(struct engine_request *) requests; /* pushed by any thread, taken whole by the engine */
+    atomic_int stop;                           /* 1: leave run() */
+
+    /* Set by the engine before it calls ready(). */
+    char address[160]; /* what it listens on, as snag_address() */
+    char error[256];   /* one line, when status is negative */
+};
+
+struct engine_api {
+    int abi;
+    /* Sets up, calls ready(host, status) exactly once, and serves until
+     * host->stop. The calling thread must have every signal blocked and gets a descriptor
+     * table of its own, for good. After a negative status run returns at once. */
+    void (*run)(struct engine_host *host, void (*ready)(struct engine_host *host, int status));
+};
+
+/* The one symbol that the engine exports. */
+const struct engine_api *snag_engine(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* modules.h: what code is mapped where in the target.
+ *
+ * An own table, read from /proc/PID/maps and the ELF headers in memory, in
+ * place of dl_iterate_phdr, which takes the loader's lock. A module is one ELF
+ * file (executable, library, vdso) with all its mappings; anonymous executable
+ * memory (JIT code) is a module without a file. Modules are never changed or freed
+ * while the table lives: one that was unloaded is kept as retired, so that
+ * stacks recorded before still name the right file. */
+#ifndef SNAG_MODULES_MODULES_H
+#define SNAG_MODULES_MODULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct target;
+
+struct module {
+    uint32_t id;  /* 1, 2, ... in the order seen; never reused */
+    bool retired; /* no longer mapped */
+    bool deleted; /* the file was removed or replaced since it was mapped */
+    bool is_elf;  /* false: code without a file (JIT), nothing below but start, end */
+    bool is_vdso;
+    uint64_t start;       /* of the executable mapping(s): first ... */
+    uint64_t end;         /* ... and one past the last executable byte */
+    uint64_t file_offset; /* of `start` in the file */
+    uint64_t bias;        /* address in memory minus address in the ELF file */
+    char *path;           /* as in maps, " (deleted)" taken off; "[vdso]", "[anon]" */
+    uint64_t device;      /* of the mapped file, as st_dev; 0 without */
+    uint64_t inode;
+    unsigned char build_id[64];
+    size_t build_id_length; /* 0 when it has none */
+
+    /* Unwind table, all addresses in memory; eh_frame_hdr_size 0: it has none. */
+    uint64_t eh_frame_hdr;
+    uint64_t eh_frame_hdr_size;
+    uint64_t table;       /* the binary search table in it */
+    uint64_t table_count; /* entries of two signed 32-bit words */
+};
+
+struct modules;
+
+/* A table for TARGET, empty until modules_refresh; NULL without memory. */
+struct modules *modules_new(struct target *target);
+void modules_free(struct modules *modules);
+
+/* Reads maps again. Cheap when nothing changed. 0 or a negative errno, the table being then
+ * as it was. */
+int modules_refresh(struct modules *modules);
+
+/* Grows by one whenever a refresh found something mapped or unmapped. */
+uint64_t modules_generation(const struct modules *modules);
+
+/* The module whose executable mapping holds ADDRESS now, or NULL. */
+const struct module *modules_find(const struct modules *modules, uint64_t address);
+
+/* The end of the readable mapping that holds ADDRESS (how far a stack can
+ * reach), 0 when none does. */
+uint64_t modules_mapping_end(const struct modules *modules, uint64_t address);
+
+/* By position, 0 <= INDEX < modules_count: all, the retired ones too. */
+size_t modules_count(const struct modules *modules);
+const struct module *modules_at(const struct modules *modules, size_t index);
+
+/* The last part of the path: "libc.so.6". */
+const char *module_name(const struct module *module);
+
+#endif

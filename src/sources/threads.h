@@ -1,0 +1,67 @@
+/* threads.h: every thread of the target, each with its stack and its state.
+ *
+ * The source lists the threads, captures and unwinds each, and keeps what it
+ * learnt: a thread whose scheduler counters have not changed since its last
+ * capture has not run, so its stack is taken from there and nothing is read. */
+#ifndef SNAG_SOURCES_THREADS_H
+#define SNAG_SOURCES_THREADS_H
+
+#include "base/arena.h"
+#include "capture/capture.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct target;
+struct modules;
+
+struct thread_sample {
+    pid_t tid;
+    char name[64]; /* comm, as it is (see sink_plain) */
+    char state;    /* R S D T t Z X I, as in /proc/TID/stat; '?' unknown */
+    enum capture_how how;
+    const char *why; /* how == CAPTURE_PARTIAL: the reason; a constant phrase */
+    bool in_syscall;
+    long syscall_number; /* with in_syscall */
+    uint64_t arguments[6];
+    bool blocked_known;     /* blocked_ns is exact; else "at least" */
+    uint64_t blocked_ns;    /* how long the thread has not run; 0 when it is running */
+    const uint64_t *frames; /* innermost first, see base/stack.h; in the dump's arena */
+    size_t frame_count;     /* may be 0 (why says) */
+};
+
+struct thread_dump {
+    struct arena arena;            /* owns all below */
+    struct thread_sample *threads; /* by ascending tid */
+    size_t count;
+    uint64_t time_ns; /* CLOCK_REALTIME at the start */
+    uint64_t took_ns;
+    size_t by_procfs, by_signal, partial; /* how many were captured how */
+    size_t kept;                          /* of by_procfs: proven still, not read again */
+    bool listed_all;                      /* false: /proc/PID/task could not be read to its end */
+};
+
+struct thread_source;
+
+/* MODULES is shared with the symbolizer; both must outlive the source. */
+struct thread_source *thread_source_new(struct target *target, struct modules *modules,
+                                        enum signal_mode mode);
+void thread_source_free(struct thread_source *source);
+
+/* Makes one dump. 0, or a negative errno with *DUMP untouched. Takes at most BUDGET_NS for stacks:
+ * threads that come after are listed as partial ("time budget used up"). */
+int thread_source_dump(struct thread_source *source, uint64_t budget_ns, struct thread_dump **dump);
+void thread_dump_free(struct thread_dump *dump);
+
+/* How many threads there are now, the looking one left out; negative errno. */
+int thread_source_count(struct thread_source *source);
+
+/* Gives back what is kept between dumps: descriptors, stacks, rows. */
+void thread_source_trim(struct thread_source *source);
+
+/* The name of system call NUMBER on this machine ("futex"), or NULL. */
+const char *syscall_name(long number);
+
+#endif

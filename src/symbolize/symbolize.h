@@ -1,0 +1,48 @@
+/* symbolize.h: names for code addresses, by libdw.
+ *
+ * Function, file, line and inlined frames from DWARF where the binary or its
+ * separate debug file has it; else the symbol table, with a size check; else
+ * nothing: a frame without a name is shown as module+0xoffset, never as the nearest
+ * symbol. Answers are kept per address until symbolizer_trim. */
+#ifndef SNAG_SYMBOLIZE_SYMBOLIZE_H
+#define SNAG_SYMBOLIZE_SYMBOLIZE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct target;
+struct modules;
+struct module;
+
+struct source_line {
+    const char *function;    /* demangled; "libfoo.so+0x1234" where nothing is known */
+    const char *system_name; /* as in the binary; same as function where not mangled */
+    const char *file;        /* NULL unknown */
+    int line;                /* 0 unknown */
+    int start_line;          /* the function's first line; 0 unknown */
+};
+
+struct location {
+    const struct module *module; /* NULL: not in any mapped code */
+    uint64_t address;            /* that was asked for */
+    uint64_t function_offset;    /* address minus the (outermost, not inlined) function's start */
+    int has_function;            /* the name comes from the binary, not from module+0x... */
+    int has_lines;               /* file and line are known */
+    int has_inlines;             /* inlined frames were looked for */
+    size_t line_count;           /* at least 1 */
+    const struct source_line *lines; /* innermost inlined function first */
+};
+
+struct symbolizer;
+
+struct symbolizer *symbolizer_new(struct target *target, struct modules *modules);
+void symbolizer_free(struct symbolizer *symbolizer);
+
+/* Names ADDRESS (already frame_lookup'd). Never NULL; owned by the symbolizer,
+ * valid until symbolizer_trim. */
+const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address);
+
+/* Gives all memory and open files back. */
+void symbolizer_trim(struct symbolizer *symbolizer);
+
+#endif

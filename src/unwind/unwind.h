@@ -1,0 +1,38 @@
+/* unwind.h: from a copied stack to the list of its frames.
+ *
+ * The unwinder walks the copy by the modules' unwind tables. libunwind reads
+ * the tables; each row it has read is kept, so the next stack through the same
+ * return address costs a table look-up. Where a frame hangs on a register that procfs does
+ * not tell (frame pointers), its value is recovered from the stack and
+ * believed only if unwinding on from it reaches the thread's outermost frame. */
+#ifndef SNAG_UNWIND_UNWIND_H
+#define SNAG_UNWIND_UNWIND_H
+
+#include "base/stack.h"
+
+struct target;
+struct modules;
+
+struct stack_trace {
+    uint64_t frames[FRAMES_MAX]; /* innermost first; see base/stack.h */
+    size_t count;
+    const char *partial; /* NULL when the outermost frame was reached by tables alone; else
+                            why not, a constant phrase ("stack ends in unmapped memory") */
+};
+
+struct unwinder;
+
+/* An unwinder for stacks of TARGET, whose code MODULES lists; both must
+ * outlive it. NULL without memory. */
+struct unwinder *unwinder_new(struct target *target, struct modules *modules);
+void unwinder_free(struct unwinder *unwinder);
+
+/* Walks COPY. Always fills TRACE, with at least the innermost frame unless the
+ * copy's ip is 0. Never loops, never faults, whatever the bytes. */
+void unwind_stack(struct unwinder *unwinder, const struct stack_copy *copy,
+                  struct stack_trace *trace);
+
+/* Forgets the rows learnt (the modules changed, or to give memory back). */
+void unwinder_trim(struct unwinder *unwinder);
+
+#endif
