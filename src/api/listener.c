@@ -1,0 +1,175 @@
+/* listener.c: the thread that the engine runs on.
+ *
+ * Service threads speak to it through two words in struct engine_host, the
+ * request list and the stop flag, and wake it by one signal that it alone has
+ * blocked and reads from a signalfd: no descriptor is shared, so none shows up
+ * in the service. Who waits does so on a futex. */
+#include "api/listener.h"
+#include "api/engine_load.h"
+#include "api/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STACK_SIZE ((size_t)1 << 20)
+
+struct listener {
+    struct engine_host host; /* first: ready() is given a pointer to it */
+    struct settings settings;
+    const struct engine_api *api;
+    pthread_t thread;
+    pid_t pid;              /* of the process that started it */
+    _Atomic pid_t tid;      /* of the thread, 0 before it runs */
+    _Atomic uint32_t ready; /* 1 once `status` is set (futex) */
+    int status;
+};
+
+static _Thread_local bool engine_runs_here __attribute__((tls_model("initial-exec")));
+
+bool listener_is_caller(void)
+{
+    return engine_runs_here;
+}
+
+static void wait_for_one(_Atomic uint32_t *word)
+{
+    while (atomic_load(word) != 1)
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static void set_to_one(_Atomic uint32_t *word)
+{
+    atomic_store(word, 1);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void wake(struct listener *listener)
+{
+    syscall(SYS_tgkill, listener->pid, atomic_load(&listener->tid), ENGINE_WAKE_SIGNAL);
+}
+
+static void ready(struct engine_host *host, int status)
+{
+    struct listener *listener = (struct listener *)host;
+    listener->status = status;
+    set_to_one(&listener->ready);
+}
+
+static void *thread_main(void *argument)
+{
+    struct listener *listener = argument;
+    engine_runs_here = true;
+    atomic_store(&listener->tid, (pid_t)syscall(SYS_gettid));
+    listener->api->run(&listener->host, ready);
+    return NULL;
+}
+
+/* All signals are blocked in the new thread from its first instruction on. */
+static int thread_create(struct listener *listener)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    int error = pthread_create(&listener->thread, &attributes, thread_main, listener);
+    if (error == EINVAL) /* the service's thread-local storage does not fit: the default does */
+        error = pthread_create(&listener->thread, NULL, thread_main, listener);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static void listener_free(struct listener *listener)
+{
+    settings_free(&listener->settings);
+    free(listener);
+}
+
+static struct listener *listener_new(struct settings *settings)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return NULL;
+    listener->settings = *settings;
+    *settings = (struct settings){ 0 };
+    const struct settings *own = &listener->settings;
+    listener->pid = getpid();
+    listener->host.listen = own->listen;
+    listener->host.token = own->token;
+    listener->host.signal_mode = (int)own->signal_mode;
+    listener->host.version = SNAG_VERSION;
+    listener->host.log = own->log ? own->log : log_to_stderr;
+    listener->host.user = own->user;
+    return listener;
+}
+
+int listener_start(struct settings *settings, struct listener **result, const char **note,
+                   char *error, size_t size)
+{
+    *note = NULL;
+    struct listener *listener = listener_new(settings);
+    if (!listener) {
+        snprintf(error, size, "no memory for the listener");
+        return -ENOMEM;
+    }
+    int status = engine_load(&listener->api, note, error, size);
+    if (status) {
+        listener_free(listener);
+        return status;
+    }
+    status = thread_create(listener);
+    if (status) {
+        snprintf(error, size, "the listener's thread cannot be created: %s", strerror(-status));
+        listener_free(listener);
+        return status;
+    }
+    wait_for_one(&listener->ready);
+    if (listener->status) {
+        status = listener->status;
+        pthread_join(listener->thread, NULL);
+        snprintf(error, size, "%s", listener->host.error);
+        listener_free(listener);
+        return status;
+    }
+    *result = listener;
+    return 0;
+}
+
+void listener_stop(struct listener *listener)
+{
+    atomic_store(&listener->host.stop, 1);
+    wake(listener);
+    pthread_join(listener->thread, NULL);
+    listener_free(listener);
+}
+
+void listener_ask(struct listener *listener, struct engine_request *request)
+{
+    struct engine_request *first = atomic_load(&listener->host.requests);
+    do
+        request->next = first;
+    while (!atomic_compare_exchange_weak(&listener->host.requests, &first, request));
+    wake(listener);
+    wait_for_one(&request->done);
+}
+
+const char *listener_address(const struct listener *listener)
+{
+    return listener->host.address[0] ? listener->host.address : NULL;
+}
+
+bool listener_is_mine(const struct listener *listener)
+{
+    return listener->pid == getpid();
+}

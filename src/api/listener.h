@@ -1,0 +1,31 @@
+/* listener.h: the thread that the engine runs on, and how it is spoken to. */
+#ifndef SNAG_API_LISTENER_H
+#define SNAG_API_LISTENER_H
+
+#include "api/options.h"
+#include "engine/engine.h"
+
+#include <stdbool.h>
+
+struct listener;
+
+/* Loads the engine and starts its thread; waits until it is ready. Takes over
+ * what SETTINGS own. 0 or a negative errno with one line in ERROR. NOTE as in engine_load. */
+int listener_start(struct settings *settings, struct listener **listener, const char **note,
+                   char *error, size_t size);
+
+/* Ends the thread and frees the listener. */
+void listener_stop(struct listener *listener);
+
+/* Has the engine answer REQUEST; returns when it is done. */
+void listener_ask(struct listener *listener, struct engine_request *request);
+
+const char *listener_address(const struct listener *listener);
+
+/* False in a child of the process that started it. */
+bool listener_is_mine(const struct listener *listener);
+
+/* Whether the calling thread is the one the engine runs on. */
+bool listener_is_caller(void);
+
+#endif

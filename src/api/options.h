@@ -1,0 +1,31 @@
+/* options.h: the settings of one start, after the environment had its say. */
+#ifndef SNAG_API_OPTIONS_H
+#define SNAG_API_OPTIONS_H
+
+#include <snag/snag.h>
+
+#include <stddef.h>
+
+/* Owned copies; strings are NULL where unset. */
+struct settings {
+    char *listen; /* never NULL after settings_read */
+    char *token;
+    char *auto_dump_dir;
+    unsigned watch_seconds;
+    snag_signal_mode signal_mode;
+    void (*log)(const char *line, void *user);
+    void *user;
+};
+
+/* Fills SETTINGS from OPTIONS (may be NULL) and the environment, which wins.
+ * 0, -ENOMEM, or -EINVAL; ERROR then holds one line that names the variable or
+ * field, its value and what is allowed. settings_free in every case. */
+int settings_read(const snag_options *options, struct settings *settings, char *error, size_t size);
+
+/* The settings of an engine that only answers snag_write: "off", and the
+ * variables as far as they are good. 0 or -ENOMEM. */
+int settings_without_listener(struct settings *settings);
+
+void settings_free(struct settings *settings);
+
+#endif

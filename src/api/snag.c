@@ -1,0 +1,159 @@
+/* snag.c: the public calls on the listener; see include/snag/snag.h.
+ *
+ * One lock serialises start, stop and write, so that none of them meets a
+ * listener that is coming or going; snag_address reads one atomic pointer. The
+ * lock is made anew in a child of fork, where the listener's thread does not
+ * exist: what the child inherited of it is left alone. */
+#include "api/listener.h"
+#include "api/log.h"
+
+#include <snag/snag.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct listener *) current; /* written under lock */
+
+static void child_after_fork(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    atomic_store(&current, NULL);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, child_after_fork);
+}
+
+/* The running listener, NULL when there is none in this process (a child made by a raw clone, past
+ * the fork handlers, has none either). */
+static struct listener *running(void)
+{
+    struct listener *listener = atomic_load(&current);
+    return listener && listener_is_mine(listener) ? listener : NULL;
+}
+
+static void say(const struct settings *settings, const char *line)
+{
+    if (settings->log)
+        settings->log(line, settings->user);
+    else
+        log_to_stderr(line, NULL);
+}
+
+static int start_locked(struct settings *settings, const char **note, char *error, size_t size)
+{
+    struct listener *listener = running();
+    if (listener) {
+        snprintf(error, size, "the listener runs already, on %s", listener_address(listener));
+        return -EALREADY;
+    }
+    int status = listener_start(settings, &listener, note, error, size);
+    if (status == 0)
+        atomic_store(&current, listener);
+    return status;
+}
+
+int snag_start(const snag_options *options)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    char error[512] = "";
+    const char *note = NULL;
+    struct settings settings;
+    int status = settings_read(options, &settings, error, sizeof error);
+    struct settings voice = { .log = settings.log, .user = settings.user };
+    if (status == 0 && strcmp(settings.listen, "off") != 0) {
+        if (listener_is_caller()) {
+            status = -EDEADLK;
+            snprintf(error, sizeof error, "snag_start was called from snag's own log callback");
+        } else {
+            pthread_mutex_lock(&lock);
+            status = start_locked(&settings, &note, error, sizeof error);
+            pthread_mutex_unlock(&lock);
+        }
+    }
+    settings_free(&settings);
+    if (note)
+        say(&voice, note);
+    if (status)
+        say(&voice, error);
+    return status;
+}
+
+void snag_stop(void)
+{
+    if (listener_is_caller())
+        return; /* the listener cannot wait for its own end */
+    pthread_mutex_lock(&lock);
+    struct listener *listener = running();
+    atomic_store(&current, NULL);
+    if (listener)
+        listener_stop(listener);
+    pthread_mutex_unlock(&lock);
+}
+
+const char *snag_address(void)
+{
+    struct listener *listener = running();
+    return listener ? listener_address(listener) : NULL;
+}
+
+/* Without a listener, an engine is started for this one request. */
+static int ask_locked(struct engine_request *request)
+{
+    struct listener *listener = running();
+    if (listener) {
+        listener_ask(listener, request);
+        return request->status;
+    }
+    char error[512];
+    const char *note;
+    struct settings settings;
+    int status = settings_without_listener(&settings);
+    if (status == 0)
+        status = listener_start(&settings, &listener, &note, error, sizeof error);
+    settings_free(&settings);
+    if (status)
+        return status;
+    listener_ask(listener, request);
+    listener_stop(listener);
+    return request->status;
+}
+
+static int write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, bytes, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        bytes += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+int snag_write(const char *profile, int fd, int debug)
+{
+    if (!profile)
+        return -EINVAL;
+    if (listener_is_caller())
+        return -EDEADLK;
+    struct engine_request request = { .profile = profile, .debug = debug };
+    pthread_mutex_lock(&lock);
+    int status = ask_locked(&request);
+    pthread_mutex_unlock(&lock);
+    if (status == 0)
+        status = write_all(fd, request.bytes, request.length);
+    if (request.bytes)
+        munmap(request.bytes, request.capacity);
+    return status;
+}
