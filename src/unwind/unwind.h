@@ -10,6 +10,8 @@
 
 #include "base/stack.h"
 
+#include <stdbool.h>
+
 struct target;
 struct modules;
 
@@ -18,6 +20,7 @@ struct stack_trace {
     size_t count;
     const char *partial; /* NULL when the outermost frame was reached by tables alone; else
                             why not, a constant phrase ("stack ends in unmapped memory") */
+    bool ran_off;        /* stopped because the copy ends: a longer one may have the rest */
 };
 
 struct unwinder;
