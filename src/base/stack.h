@@ -34,6 +34,8 @@ struct stack_copy {
     uint64_t low;         /* address of bytes[0]; 128 below sp, the red zone */
     size_t length;        /* bytes copied */
     unsigned char *bytes; /* owned by whoever captured */
+    bool live;            /* the thread has not moved: what lies outside the copy may be read from
+                             the target, if its stillness is proven again afterwards */
 };
 
 #define FRAME_EXACT (UINT64_C(1) << 63)

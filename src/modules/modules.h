@@ -3,9 +3,9 @@
  * An own table, read from /proc/PID/maps and the ELF headers in memory, in
  * place of dl_iterate_phdr, which takes the loader's lock. A module is one ELF
  * file (executable, library, vdso) with all its mappings; anonymous executable
- * memory (JIT code) is a module without a file. Modules are never changed or freed
- * while the table lives: one that was unloaded is kept as retired, so that
- * stacks recorded before still name the right file. */
+ * memory (JIT code) is a module without a file, and the only kind that may
+ * grow. Modules are never freed while the table lives: one that was unloaded is kept as
+ * retired, so that stacks recorded before still name the right file. */
 #ifndef SNAG_MODULES_MODULES_H
 #define SNAG_MODULES_MODULES_H
 
@@ -48,15 +48,12 @@ void modules_free(struct modules *modules);
  * as it was. */
 int modules_refresh(struct modules *modules);
 
-/* Grows by one whenever a refresh found something mapped or unmapped. */
+/* Grows by one whenever a refresh found a module gone or replaced: what was
+ * learnt about addresses may then be wrong. New modules alone change nothing. */
 uint64_t modules_generation(const struct modules *modules);
 
 /* The module whose executable mapping holds ADDRESS now, or NULL. */
 const struct module *modules_find(const struct modules *modules, uint64_t address);
-
-/* The end of the readable mapping that holds ADDRESS (how far a stack can
- * reach), 0 when none does. */
-uint64_t modules_mapping_end(const struct modules *modules, uint64_t address);
 
 /* By position, 0 <= INDEX < modules_count: all, the retired ones too. */
 size_t modules_count(const struct modules *modules);
