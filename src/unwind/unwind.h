@@ -21,6 +21,8 @@ struct stack_trace {
     const char *partial; /* NULL when the outermost frame was reached by tables alone; else
                             why not, a constant phrase ("stack ends in unmapped memory") */
     bool ran_off;        /* stopped because the copy ends: a longer one may have the rest */
+    bool read_outside;   /* a live copy, and frames lay elsewhere (another stack): to be believed
+                            only if the thread is proven still after the walk */
 };
 
 struct unwinder;

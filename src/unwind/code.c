@@ -1,0 +1,260 @@
+/* code.c: x86-64 instructions around calls and function starts; see code.h.
+ *
+ * Nothing is disassembled: a handful of encodings are recognised (Intel SDM
+ * volume 2, CALL, PUSH, SUB, JMP), and everything else is "not known". What is recognised
+ * is only evidence, never proof: recover.c puts it together. */
+#include "unwind/code.h"
+
+#include "base/target.h"
+#include "modules/modules.h"
+#include "unwind/rule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool page_read(struct code *code, uint64_t address, void *bytes, size_t length)
+{
+    uint64_t start = address & ~(uint64_t)(CODE_PAGE - 1);
+    if (!code->pages)
+        code->pages = calloc(CODE_PAGES, sizeof *code->pages);
+    if (!code->pages)
+        return target_read_all(code->target, address, bytes, length);
+    struct code_page *page = &code->pages[(start / CODE_PAGE) % CODE_PAGES];
+    if (!page->valid || page->address != start) {
+        page->valid = target_read_all(code->target, start, page->bytes, CODE_PAGE);
+        page->address = start;
+        if (!page->valid)
+            return false;
+    }
+    memcpy(bytes, page->bytes + (address - start), length);
+    return true;
+}
+
+bool code_read(struct code *code, uint64_t address, void *bytes, size_t length)
+{
+    unsigned char *to = bytes;
+    while (length > 0) {
+        size_t in_page = CODE_PAGE - (size_t)(address % CODE_PAGE);
+        size_t part = length < in_page ? length : in_page;
+        if (!page_read(code, address, to, part))
+            return false;
+        address += part;
+        to += part;
+        length -= part;
+    }
+    return true;
+}
+
+void code_forget(struct code *code)
+{
+    free(code->pages);
+    code->pages = NULL;
+}
+
+#if defined(__x86_64__)
+
+#define FUNCTION_MAX ((uint64_t)64 << 10) /* longer ones are not searched for jumps */
+
+static uint64_t add_displacement(uint64_t address, const unsigned char *bytes)
+{
+    int32_t displacement;
+    memcpy(&displacement, bytes, sizeof displacement);
+    return address + (uint64_t)(int64_t)displacement;
+}
+
+static bool read_slot(struct code *code, uint64_t slot, uint64_t *function)
+{
+    /* Not through the page cache: the loader fills a slot at the first call. */
+    return target_read_all(code->target, slot, function, sizeof *function) &&
+           modules_find(code->modules, *function);
+}
+
+/* Where a call of TARGET arrives: through a stub of the PLT (`endbr64? bnd? jmp
+ * *slot(%rip)`) or a jump at its start. */
+static uint64_t through_stub(struct code *code, uint64_t target)
+{
+    static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+    unsigned char bytes[16];
+    if (!code_read(code, target, bytes, sizeof bytes))
+        return target;
+    size_t at = memcmp(bytes, endbr64, sizeof endbr64) == 0 ? sizeof endbr64 : 0;
+    if (bytes[at] == 0xf2) /* bnd */
+        at++;
+    uint64_t function;
+    if (bytes[at] == 0xff && bytes[at + 1] == 0x25 &&
+        read_slot(code, add_displacement(target + at + 6, bytes + at + 2), &function))
+        return function;
+    if (bytes[at] == 0xe9)
+        return add_displacement(target + at + 5, bytes + at + 1);
+    return target;
+}
+
+/* The ModRM byte of `call r/m64` (FF /2), and how long the instruction is with it; 0 when it is
+ * none. */
+static size_t indirect_length(unsigned char modrm, unsigned char sib)
+{
+    if ((modrm & 0x38) != 0x10)
+        return 0;
+    unsigned mode = modrm >> 6;
+    unsigned register_or_memory = modrm & 7;
+    if (mode == 3)
+        return 2;
+    size_t length = 2;
+    if (register_or_memory == 4) {
+        length++;
+        if (mode == 0 && (sib & 7) == 5)
+            length += 4;
+    } else if (mode == 0 && register_or_memory == 5) {
+        length += 4;
+    }
+    return length + (mode == 1 ? 1 : mode == 2 ? 4 : 0);
+}
+
+/* `mov $15,%rax; syscall`, as glibc, musl and the kernel's documentation spell it. */
+static bool is_signal_return(struct code *code, uint64_t address)
+{
+    static const unsigned char long_form[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+    static const unsigned char short_form[] = { 0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+    unsigned char bytes[sizeof long_form];
+    if (!code_read(code, address, bytes, sizeof bytes))
+        return false;
+    return memcmp(bytes, long_form, sizeof long_form) == 0 ||
+           memcmp(bytes, short_form, sizeof short_form) == 0;
+}
+
+void code_read_call(struct code *code, struct rule *rule)
+{
+    unsigned char bytes[8]; /* that end at the return address */
+    uint64_t end = rule->address + 1;
+    rule->call = is_signal_return(code, end) ? CALL_SIGNAL : CALL_NONE;
+    if (rule->call == CALL_SIGNAL || end < sizeof bytes ||
+        !code_read(code, end - sizeof bytes, bytes, sizeof bytes))
+        return;
+    if (bytes[3] == 0xe8) {
+        uint64_t target = add_displacement(end, bytes + 4);
+        if (modules_find(code->modules, target)) {
+            rule->call = CALL_DIRECT;
+            rule->call_target = through_stub(code, target);
+            return;
+        }
+    }
+    if (bytes[2] == 0xff && bytes[3] == 0x15) {
+        rule->call = CALL_INDIRECT;
+        if (read_slot(code, add_displacement(end, bytes + 4), &rule->call_target))
+            rule->call = CALL_DIRECT;
+        return;
+    }
+    for (size_t length = 2; length <= 7; length++) {
+        const unsigned char *at = bytes + sizeof bytes - length;
+        if (at[0] == 0xff && indirect_length(at[1], length > 2 ? at[2] : 0) == length)
+            rule->call = CALL_INDIRECT;
+    }
+}
+
+/* Whether the bytes at AT, which lie at ADDRESS, would jump out of the function: `jmp rel32`, `jcc
+ * rel32`, `jmp r/m64`. Short jumps reach no other function that matters. */
+static bool jumps_out(const unsigned char *at, uint64_t address, uint64_t start, uint64_t end)
+{
+    if (at[0] == 0xff && (at[1] & 0x38) == 0x20)
+        return true;
+    bool conditional = at[0] == 0x0f && (at[1] & 0xf0) == 0x80;
+    if (at[0] != 0xe9 && !conditional)
+        return false;
+    size_t opcode = conditional ? 2 : 1;
+    uint64_t target = add_displacement(address + opcode + 4, at + opcode);
+    return target < start || target >= end;
+}
+
+bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end)
+{
+    unsigned char bytes[512 + 8];
+    if (end <= start || end - start > FUNCTION_MAX)
+        return true;
+    for (uint64_t at = start; at < end; at += 512) {
+        memset(bytes, 0, sizeof bytes);
+        size_t length = end - at < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
+        if (!code_read(code, at, bytes, length))
+            return true;
+        for (size_t i = 0; i < 512 && at + i < end; i++)
+            if (jumps_out(bytes + i, at + i, start, end))
+                return true;
+    }
+    return false;
+}
+
+/* One instruction of a prologue: its length, or 0 when it is none that we know. *SIZE grows by what
+ * it takes from the stack, *LAST is set when the frame is complete with it. */
+static size_t prologue_instruction(const unsigned char *at, int32_t *size, bool *last)
+{
+    if (at[0] >= 0x50 && at[0] <= 0x57) {
+        *size += 8;
+        return 1;
+    }
+    if (at[0] == 0x41 && at[1] >= 0x50 && at[1] <= 0x57) {
+        *size += 8;
+        return 2;
+    }
+    if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xec) {
+        *size += (int8_t)at[3];
+        *last = true;
+        return 4;
+    }
+    if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec) {
+        int32_t amount;
+        memcpy(&amount, at + 3, sizeof amount);
+        *size += amount;
+        *last = true;
+        return 7;
+    }
+    bool wide = (at[0] & 0xf0) == 0x40;
+    size_t prefix = wide ? 1 : 0;
+    bool moves = at[prefix] == 0x89 || at[prefix] == 0x8b || at[prefix] == 0x31; /* mov, xor */
+    return moves && at[prefix + 1] >> 6 == 3 ? prefix + 2 : 0;
+}
+
+int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)
+{
+    static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+    static const unsigned char mov_1[] = { 0x48, 0x89, 0xe5 };
+    static const unsigned char mov_2[] = { 0x48, 0x8b, 0xec };
+    unsigned char bytes[96] = { 0 };
+    if (!code_read(code, start, bytes, sizeof bytes - 8))
+        return FRAME_SIZE_UNKNOWN;
+    size_t at = memcmp(bytes, endbr64, sizeof endbr64) == 0 ? sizeof endbr64 : 0;
+    if (bytes[at++] != 0x55)
+        return FRAME_SIZE_UNKNOWN;
+    if (memcmp(bytes + at, mov_1, 3) != 0 && memcmp(bytes + at, mov_2, 3) != 0)
+        return FRAME_SIZE_UNKNOWN;
+    at += 3;
+    int32_t size = 0;
+    bool last = false;
+    while (!last && at < sizeof bytes - 16 && start + at < limit) {
+        size_t length = prologue_instruction(bytes + at, &size, &last);
+        if (length == 0)
+            break;
+        at += length;
+    }
+    return size >= 0 ? size : FRAME_SIZE_UNKNOWN;
+}
+
+#else /* other machines: nothing is recognised, so nothing is recovered */
+
+void code_read_call(struct code *code, struct rule *rule)
+{
+    (void)code;
+    rule->call = CALL_NONE;
+}
+
+bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end)
+{
+    (void)code, (void)start, (void)end;
+    return true;
+}
+
+int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)
+{
+    (void)code, (void)start, (void)limit;
+    return FRAME_SIZE_UNKNOWN;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* code.h: the target's instructions, as far as unwinding has to read them.
+ *
+ * Private to unwind/. */
+#ifndef SNAG_UNWIND_CODE_H
+#define SNAG_UNWIND_CODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct module;
+struct modules;
+struct rule;
+struct target;
+
+#define CODE_PAGE ((size_t)4096)
+#define CODE_PAGES 16
+
+/* A little cache of pages that do not change: code and tables of ELF files. */
+struct code {
+    struct target *target;
+    const struct modules *modules;
+    struct code_page {
+        uint64_t address;
+        bool valid;
+        unsigned char bytes[CODE_PAGE];
+    } * pages; /* CODE_PAGES of them, made at the first use */
+};
+
+/* Reads LENGTH bytes at ADDRESS, all or nothing. */
+bool code_read(struct code *code, uint64_t address, void *bytes, size_t length);
+
+/* Forgets what was read and gives its memory back. */
+void code_forget(struct code *code);
+
+/* Fills rule->call and rule->call_target: what ends at rule->address + 1. A
+ * handler returns to `mov $15,%rax; syscall`, which was never called from there. */
+void code_read_call(struct code *code, struct rule *rule);
+
+/* Whether a jump that may leave the function from START to END is in it. True for what cannot be
+ * told; false is certain. */
+bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end);
+
+/* The distance from the frame pointer down to the stack pointer in the body of the function at
+ * START, if its first instructions, up to LIMIT, say so: `push %rbp; mov %rsp,%rbp; push ...;
+ * sub $N,%rsp`. FRAME_SIZE_UNKNOWN for any other beginning. */
+int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit);
+
+#endif

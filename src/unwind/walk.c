@@ -1,0 +1,310 @@
+/* walk.c: frame after frame by the rules; see walk.h.
+ *
+ * The walk ends well only at a frame whose caller is marked undefined (the
+ * thread's start) or is 0. Every step must go up the stack, except out of a
+ * signal handler, which may run on a stack of its own; so no walk goes in circles. */
+#include "unwind/walk.h"
+
+#include "base/target.h"
+#include "modules/modules.h"
+
+#include <string.h>
+
+#define KNOWN(register) (1u << (register))
+
+static bool side_word(struct unwinder *unwinder, uint64_t address, uint64_t *word)
+{
+    uint64_t start = address & ~(uint64_t)(CODE_PAGE - 1);
+    struct side_page *page = NULL;
+    for (size_t i = 0; i < SIDE_PAGES && !page; i++)
+        if (unwinder->side[i].length > 0 && unwinder->side[i].address == start)
+            page = &unwinder->side[i];
+    if (!page) {
+        page = &unwinder->side[unwinder->side_next++ % SIDE_PAGES];
+        page->length = 0;
+        ssize_t got = target_read(unwinder->target, start, page->bytes, CODE_PAGE);
+        if (got <= 0)
+            return false;
+        page->address = start;
+        page->length = (size_t)got;
+    }
+    size_t offset = (size_t)(address - start);
+    if (offset + sizeof *word > page->length)
+        return false;
+    memcpy(word, page->bytes + offset, sizeof *word);
+    unwinder->read_outside = true;
+    return true;
+}
+
+bool stack_word(struct unwinder *unwinder, uint64_t address, uint64_t *word)
+{
+    const struct stack_copy *copy = unwinder->copy;
+    if (address >= copy->low && copy->length >= sizeof *word &&
+        address - copy->low <= copy->length - sizeof *word) {
+        memcpy(word, copy->bytes + (address - copy->low), sizeof *word);
+        return true;
+    }
+    if (address % sizeof *word != 0)
+        return false;
+    if (copy->live)
+        return side_word(unwinder, address, word);
+    unwinder->ran_off |= address >= copy->low + copy->length;
+    return false;
+}
+
+/* The value a term counts from; false when the frame does not know it. */
+static bool base_value(const struct frame *frame, uint8_t base, uint64_t cfa, uint64_t *value)
+{
+    if (base == BASE_SP)
+        *value = frame->sp;
+    else if (base == BASE_CFA)
+        *value = cfa;
+    else if (base < SAVED_COUNT && (frame->known & KNOWN(base)))
+        *value = frame->saved[base];
+    else
+        return false;
+    return true;
+}
+
+static bool term_value(struct unwinder *unwinder, const struct frame *frame,
+                       const struct term *term, uint64_t cfa, uint64_t *value)
+{
+    uint64_t base;
+    if (!base_value(frame, term->base, cfa, &base))
+        return false;
+    base += (uint64_t)(int64_t)term->offset;
+    if (term->kind == TERM_AT)
+        return stack_word(unwinder, base, value);
+    *value = base;
+    return true;
+}
+
+static bool find_cfa(struct unwinder *unwinder, const struct frame *frame, const struct rule *rule,
+                     uint64_t *cfa)
+{
+    if (!term_value(unwinder, frame, &rule->cfa, 0, cfa))
+        return false;
+    if (rule->cfa_loads && !stack_word(unwinder, *cfa, cfa))
+        return false;
+    *cfa += (uint64_t)(int64_t)rule->cfa_add;
+    return true;
+}
+
+static void restore_registers(struct unwinder *unwinder, const struct frame *frame,
+                              const struct rule *rule, uint64_t cfa, struct frame *caller)
+{
+    for (unsigned i = 0; i < SAVED_COUNT; i++) {
+        const struct term *term = &rule->saved[i];
+        if (term->kind == TERM_SAME) {
+            caller->saved[i] = frame->saved[i];
+            caller->known |= frame->known & KNOWN(i);
+        } else if (term->kind != TERM_LOST &&
+                   term_value(unwinder, frame, term, cfa, &caller->saved[i])) {
+            caller->known |= KNOWN(i);
+        }
+    }
+}
+
+static bool base_is_missing(const struct frame *frame, uint8_t base)
+{
+    return base == BASE_OTHER || (base < SAVED_COUNT && !(frame->known & KNOWN(base)));
+}
+
+/* Undoes one frame. NULL, or why it cannot be done. */
+static const char *step(struct unwinder *unwinder, struct frame *frame, const struct rule *rule)
+{
+    struct frame caller = { .ip = 0 };
+    uint64_t cfa;
+    if (base_is_missing(frame, rule->cfa.base))
+        return "a frame hangs on a register that is not known";
+    if (!find_cfa(unwinder, frame, rule, &cfa) ||
+        !term_value(unwinder, frame, &rule->caller, cfa, &caller.ip))
+        return "stack ends in unmapped memory";
+    if (cfa <= frame->sp && !frame->signal)
+        return "corrupt stack: a frame does not lie above its callee";
+    caller.sp = cfa;
+    caller.exact = frame->signal;
+    restore_registers(unwinder, frame, rule, cfa, &caller);
+    *frame = caller;
+    return NULL;
+}
+
+/* Without a table: by the frame pointer, if it points at something like a frame. */
+static bool step_by_frame_pointer(struct unwinder *unwinder, struct frame *frame)
+{
+    uint64_t pointer = frame->saved[SAVED_RBP];
+    struct frame caller = { .ip = 0 };
+    if (!(frame->known & KNOWN(SAVED_RBP)) || pointer < frame->sp || pointer % 8 != 0 ||
+        !stack_word(unwinder, pointer, &caller.saved[SAVED_RBP]) ||
+        !stack_word(unwinder, pointer + 8, &caller.ip))
+        return false;
+    struct rule *rule = unwinder_rule(unwinder, caller.ip - 1);
+    if (!rule)
+        return false;
+    if (rule->call == CALL_UNREAD)
+        code_read_call(&unwinder->code, rule);
+    if (rule->call == CALL_NONE)
+        return false;
+    caller.sp = pointer + 16;
+    caller.known = KNOWN(SAVED_RBP);
+    *frame = caller;
+    return true;
+}
+
+/* The rule of FRAME. Sees to it that a return address which no call has pushed (a signal handler's
+ * return, the start of a context) is taken as the address itself. */
+static struct rule *rule_of(struct unwinder *unwinder, struct frame *frame)
+{
+    if (frame->exact)
+        return unwinder_rule(unwinder, frame->ip);
+    struct rule *rule = unwinder_rule(unwinder, frame->ip - 1);
+    if (rule && rule->call == CALL_UNREAD)
+        code_read_call(&unwinder->code, rule);
+    if (rule && rule->call != CALL_NONE && rule->call != CALL_SIGNAL)
+        return rule;
+    bool signal = rule && rule->call == CALL_SIGNAL;
+    struct rule *itself = unwinder_rule(unwinder, frame->ip);
+    if (itself && (signal || itself->start == frame->ip)) {
+        frame->exact = true;
+        frame->signal = signal;
+        return itself;
+    }
+    return unwinder_rule(unwinder, frame->ip - 1);
+}
+
+/* The frame record of a trial must leave room for the frame that the function makes. */
+static bool check_size(struct unwinder *unwinder, const struct frame *frame, struct rule *rule)
+{
+    if (rule->cfa.base != SAVED_RBP || rule->start == 0)
+        return true;
+    if (rule->frame_size == FRAME_SIZE_UNREAD)
+        rule->frame_size = code_frame_size(&unwinder->code, rule->start, rule->address);
+    return rule->frame_size == FRAME_SIZE_UNKNOWN || !(frame->known & KNOWN(SAVED_RBP)) ||
+           frame->saved[SAVED_RBP] - frame->sp >= (uint64_t)rule->frame_size;
+}
+
+/* Whether a call of the function at TARGET can have led to a frame of another one: by a tail call.
+ */
+static bool may_tail_call(struct unwinder *unwinder, uint64_t target)
+{
+    struct rule *rule = unwinder_rule(unwinder, target);
+    if (!rule || rule->start != target)
+        return true;
+    if (rule->tail_calls == TAIL_UNREAD)
+        rule->tail_calls =
+            code_may_tail_call(&unwinder->code, rule->start, rule->end) ? TAIL_POSSIBLE : TAIL_NONE;
+    return rule->tail_calls == TAIL_POSSIBLE;
+}
+
+/* Notes how the frame at START was called, going by the code before the return address CALLER.
+ * False when a trial must end: nothing there can have called it. */
+static bool check_call(struct unwinder *unwinder, uint64_t start, const struct frame *caller,
+                       struct path *path)
+{
+    struct frame at = *caller;
+    if (at.ip == 0 || path->count == FRAMES_MAX)
+        return true;
+    path->misfit[path->count] = false;
+    struct rule *rule = rule_of(unwinder, &at);
+    if (!rule)
+        return false;
+    if (at.exact || rule->kind == RULE_END)
+        return true;
+    if (rule->call == CALL_NONE)
+        return false;
+    bool misfit = rule->call == CALL_DIRECT && start != 0 && rule->call_target != start;
+    path->misfit[path->count] = misfit; /* of the frame that will be added next */
+    path->mismatches += misfit;
+    return !misfit || may_tail_call(unwinder, rule->call_target);
+}
+
+static void add_frame(struct path *path, const struct frame *frame)
+{
+    path->frames[path->count++] = frame->ip | (frame->exact ? FRAME_EXACT : 0);
+}
+
+static void end_partial(struct path *path, const char *why)
+{
+    path->partial = why;
+}
+
+/* A frame that no table covers. True when the walk goes on. */
+static bool walk_untabled(struct unwinder *unwinder, struct frame *frame, const struct rule *rule,
+                          struct path *path)
+{
+    static const char followed[] = "code without unwind table: its frame pointer was followed";
+    if (!(frame->known & KNOWN(SAVED_RBP))) {
+        if (path->trial) {
+            end_partial(path, "code without unwind table");
+        } else {
+            recover_frame_pointer(unwinder, frame, rule, path);
+            if (path->complete && !path->partial)
+                path->partial = followed;
+        }
+        return false;
+    }
+    if (!step_by_frame_pointer(unwinder, frame)) {
+        end_partial(path, "code without unwind table, and no frame pointer");
+        return false;
+    }
+    path->partial = followed;
+    return true;
+}
+
+/* One frame more. True when the walk goes on. */
+static bool walk_frame(struct unwinder *unwinder, struct frame *frame, struct path *path)
+{
+    struct rule *found = rule_of(unwinder, frame);
+    if (!found) {
+        if (path->count == 0)
+            add_frame(path, frame);
+        end_partial(path, "corrupt stack: a return address is not in any code");
+        return false;
+    }
+    if (path->trial && !check_size(unwinder, frame, found)) {
+        end_partial(path, "corrupt stack: a frame is smaller than its function makes it");
+        return false;
+    }
+    struct rule rule = *found; /* the table may move while others are learnt */
+    add_frame(path, frame);
+    if (rule.kind == RULE_END) {
+        path->complete = true;
+        path->top = frame->sp;
+        return false;
+    }
+    if (rule.kind != RULE_STEP)
+        return walk_untabled(unwinder, frame, &rule, path);
+    if (rule.cfa.base == SAVED_RBP && base_is_missing(frame, SAVED_RBP) && !path->trial) {
+        recover_frame_pointer(unwinder, frame, &rule, path);
+        return false;
+    }
+    const char *why = step(unwinder, frame, &rule);
+    if (why) {
+        end_partial(path, why);
+        return false;
+    }
+    if (path->trial && !frame->exact && !check_call(unwinder, rule.start, frame, path)) {
+        end_partial(path, "corrupt stack: a return address does not follow a call");
+        return false;
+    }
+    return true;
+}
+
+void walk_on(struct unwinder *unwinder, struct frame frame, struct path *path)
+{
+    bool going = true;
+    while (going) {
+        if (frame.ip == 0) {
+            path->complete = path->count > 0;
+            path->top = frame.sp;
+            if (path->count == 0)
+                end_partial(path, "no program counter");
+            return;
+        }
+        if (path->count == FRAMES_MAX) {
+            end_partial(path, "stack deeper than 512 frames");
+            return;
+        }
+        going = walk_frame(unwinder, &frame, path);
+    }
+}
