@@ -137,15 +137,8 @@ static void try_pointer(struct search *search, uint64_t pointer)
     frame.saved[SAVED_RBP] = pointer;
     frame.known |= 1u << SAVED_RBP;
     walk_on(unwinder, frame, trial);
-    if (!trial->complete)
-        return;
-        fprintf(stderr, "cand %lx first %u mism %u:", pointer - search->frame->sp, penalty,
-                trial->mismatches);
-        for (size_t i = 0; i < trial->count; i++)
-            fprintf(stderr, " %lx%s", trial->frames[i], trial->misfit[i] ? "?" : "");
-        fprintf(stderr, "\n");
-    }
-    keep_better(search, penalty + trial->mismatches * MISMATCH);
+    if (trial->complete)
+        keep_better(search, penalty + trial->mismatches * MISMATCH);
 }
 
 /* Where the prologue says the record is; arguments on the stack may lie in between. */
