@@ -137,8 +137,9 @@ static void try_pointer(struct search *search, uint64_t pointer)
     frame.saved[SAVED_RBP] = pointer;
     frame.known |= 1u << SAVED_RBP;
     walk_on(unwinder, frame, trial);
+    unsigned ends_badly = trial->partial != NULL;
     if (trial->complete)
-        keep_better(search, penalty + trial->mismatches * MISMATCH);
+        keep_better(search, penalty + ends_badly + trial->mismatches * MISMATCH);
 }
 
 /* Where the prologue says the record is; arguments on the stack may lie in between. */

@@ -1,8 +1,9 @@
 /* walk.c: frame after frame by the rules; see walk.h.
  *
- * The walk ends well only at a frame whose caller is marked undefined (the
- * thread's start) or is 0. Every step must go up the stack, except out of a
- * signal handler, which may run on a stack of its own; so no walk goes in circles. */
+ * The walk ends well only at a frame whose caller is marked undefined, the
+ * thread's start. Every return address must follow a call, and every step must go up the stack,
+ * except out of a signal handler, which may run on a stack of its own; so no walk goes in circles.
+ */
 #include "unwind/walk.h"
 
 #include "base/target.h"
@@ -196,8 +197,8 @@ static bool may_tail_call(struct unwinder *unwinder, uint64_t target)
     return rule->tail_calls == TAIL_POSSIBLE;
 }
 
-/* Notes how the frame at START was called, going by the code before the return address CALLER.
- * False when a trial must end: nothing there can have called it. */
+/* Judges CALLER by the code before its return address: whether anything was called there and, in a
+ * trial, whether that can have been the function at START. */
 static bool check_call(struct unwinder *unwinder, uint64_t start, const struct frame *caller,
                        struct path *path)
 {
@@ -206,12 +207,12 @@ static bool check_call(struct unwinder *unwinder, uint64_t start, const struct f
         return true;
     path->misfit[path->count] = false;
     struct rule *rule = rule_of(unwinder, &at);
-    if (!rule)
-        return false;
-    if (at.exact || rule->kind == RULE_END)
-        return true;
+    if (!rule || at.exact || rule->kind == RULE_END)
+        return true; /* the next step sees to it */
     if (rule->call == CALL_NONE)
         return false;
+    if (!path->trial)
+        return true;
     bool misfit = rule->call == CALL_DIRECT && start != 0 && rule->call_target != start;
     path->misfit[path->count] = misfit; /* of the frame that will be added next */
     path->mismatches += misfit;
@@ -283,7 +284,7 @@ static bool walk_frame(struct unwinder *unwinder, struct frame *frame, struct pa
         end_partial(path, why);
         return false;
     }
-    if (path->trial && !frame->exact && !check_call(unwinder, rule.start, frame, path)) {
+    if (!frame->exact && !check_call(unwinder, rule.start, frame, path)) {
         end_partial(path, "corrupt stack: a return address does not follow a call");
         return false;
     }
@@ -297,8 +298,8 @@ void walk_on(struct unwinder *unwinder, struct frame frame, struct path *path)
         if (frame.ip == 0) {
             path->complete = path->count > 0;
             path->top = frame.sp;
-            if (path->count == 0)
-                end_partial(path, "no program counter");
+            end_partial(path, path->count > 0 ? "stack ends at a return address of 0"
+                                              : "no program counter");
             return;
         }
         if (path->count == FRAMES_MAX) {
