@@ -9,6 +9,7 @@
 #include "modules/modules.h"
 
 #include "base/target.h"
+#include "modules/code_maps.h"
 #include "modules/elf_image.h"
 #include "modules/maps.h"
 
@@ -26,6 +27,8 @@ struct modules {
     struct module **mapped; /* those not retired, by start */
     size_t mapped_count;
     uint64_t generation;
+    bool hashed; /* `hash` is that of the executable mappings at the last refresh */
+    uint64_t hash;
 };
 
 /* A refresh at work. */
@@ -242,7 +245,7 @@ static void forget_new(struct modules *modules, size_t count_before)
         module_free(modules->all[--modules->count]);
 }
 
-int modules_refresh(struct modules *modules)
+static int read_maps(struct modules *modules)
 {
     char *text;
     ssize_t length = proc_read_whole(modules->target->proc_fd, "maps", &text);
@@ -267,6 +270,19 @@ int modules_refresh(struct modules *modules)
             modules->generation++;
     }
     free(text);
+    return error;
+}
+
+int modules_refresh(struct modules *modules)
+{
+    /* The hash is taken first: what is mapped after it is found at the next refresh. */
+    uint64_t hash;
+    bool hashed = code_maps_hash(modules->target, &hash);
+    if (hashed && modules->hashed && hash == modules->hash)
+        return 0;
+    int error = read_maps(modules);
+    modules->hashed = hashed && error == 0;
+    modules->hash = hash;
     return error;
 }
 
