@@ -1,0 +1,63 @@
+# service.sh: what the tests in shell share: a service under test is started on
+# a free port, asked over HTTP, and ended by its id. Sourced; sets $work, a
+# folder of the test's own that is gone at its end.
+
+work=$(mktemp -d) || exit 1
+services=()
+failed=0
+unset SNAG_TOKEN SNAG_SIGNAL SNAG_WATCH_SECONDS SNAG_AUTO_DUMP_DIR
+export SNAG_LISTEN=127.0.0.1:0
+
+end_services()
+{
+    [ ${#services[@]} -eq 0 ] || kill "${services[@]}" 2>/dev/null
+    wait "${services[@]}" 2>/dev/null
+    services=()
+}
+trap 'end_services; rm -rf "$work"' EXIT
+
+# fail WHAT: says so, and the test goes on to its end, which is `exit $failed`.
+fail()
+{
+    echo "FAILED: $*"
+    failed=1
+}
+
+skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+
+# service NAME COMMAND...: starts it in the background, its output in
+# $work/NAME.log. Sets $address to what its first "... listens on ADDRESS" says,
+# and $process to its id.
+service()
+{
+    local name=$1
+    shift
+    timeout 300 "$@" >"$work/$name.log" 2>&1 </dev/null &
+    services+=($!)
+    local runner=$!
+    address=
+    for ((i = 0; i < 200 && ${#address} == 0; i++)); do
+        address=$(sed -n 's/^.* listens on \([^ ]*\)$/\1/p;T;q' "$work/$name.log" 2>/dev/null)
+        sleep 0.1
+    done
+    read -r process _ <"/proc/$runner/task/$runner/children"
+    [ -n "$address" ] && return
+    fail "$name did not start: $(head -n 3 "$work/$name.log")"
+    exit 1
+}
+
+# get URL [OPTION...]: the body; fails on an HTTP error.
+get()
+{
+    curl -sS --noproxy '*' --fail --max-time 60 "$@"
+}
+
+# threads_total ADDRESS: how many threads the service has.
+threads_total()
+{
+    get "http://$1/debug/pprof/threads?debug=1" | sed -n '1s/^threads profile: total \([0-9]*\)$/\1/p'
+}
