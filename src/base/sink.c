@@ -54,9 +54,7 @@ void sink_printf(struct sink *sink, const char *format, ...)
     munmap(longer, size);
 }
 
-/* The length of the UTF-8 sequence at TEXT, or 0 where there is none
- * (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
-static size_t utf8_length(const unsigned char *text)
+size_t utf8_length(const unsigned char *text)
 {
     if (text[0] < 0x80)
         return 1;

@@ -33,6 +33,10 @@ void sink_html(struct sink *sink, const char *text);
 /* NS nanoseconds as a person says it: "850 ms", "3.2 s", "20 min", "5 h 12 min". */
 void sink_duration(struct sink *sink, uint64_t ns);
 
+/* The length of the UTF-8 sequence at TEXT (terminated by 0), or 0 where there is none
+ * (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
+size_t utf8_length(const unsigned char *text);
+
 /* A sink that grows a buffer in memory from mmap. */
 struct sink_buffer {
     struct sink sink;
