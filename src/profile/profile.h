@@ -43,7 +43,8 @@ __attribute__((format(printf, 2, 3))) void profile_add_comment(struct profile *p
 
 /* Adds VALUES (one per type) to the sample of this stack and these labels; strings are
  * copied. Negative values make a difference of two dumps; a sample whose
- * values come out all 0 is left out. FRAMES innermost first, see base/stack.h. */
+ * values come out all 0 is left out. FRAMES innermost first, see base/stack.h; without any,
+ * the stack is spelled "[no stack]". A label with an empty text is left out. */
 void profile_add(struct profile *profile, const uint64_t *frames, size_t frame_count,
                  const int64_t *values, const struct profile_label *labels, size_t label_count);
 

@@ -42,6 +42,14 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * valid until symbolizer_trim. */
 const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address);
 
+/* The module of the program itself (not of a library), NULL when it is not known. */
+const struct module *symbolizer_program(struct symbolizer *symbolizer);
+
+/* Once, at the start of the thread that symbolizes: libelf and libdw keep their
+ * error numbers in thread-local storage, which the loader would allocate on first use by the
+ * service's malloc. */
+void symbolizer_prepare(void);
+
 /* Gives all memory and open files back. */
 void symbolizer_trim(struct symbolizer *symbolizer);
 

@@ -1,0 +1,277 @@
+/* write_gzip.c: a profile as gzip'd protobuf, never whole in memory.
+ *
+ * Protobuf lets a message be written in pieces: a reader merges them, repeated
+ * fields by appending. So each piece here is a Profile with one sample (or one location,
+ * one string ...) in it, packed into a small buffer, which goes through gzip into the
+ * sink whenever it is full. */
+#include "profile/gzip_stream.h"
+#include "profile/written.h"
+
+#include "modules/modules.h"
+#include "profile.pb-c.h"
+
+#include <errno.h>
+
+#define PACK_SIZE ((size_t)64 << 10)
+
+typedef Perftools__Profiles__Profile Piece;
+typedef Perftools__Profiles__ValueType ValueType;
+typedef Perftools__Profiles__Sample Sample;
+typedef Perftools__Profiles__Label Label;
+typedef Perftools__Profiles__Mapping Mapping;
+typedef Perftools__Profiles__Location Location;
+typedef Perftools__Profiles__Function Function;
+typedef Perftools__Profiles__Line Line;
+
+static const Piece empty_piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+
+struct encoder {
+    struct written *written;
+    struct gzip_stream gzip;
+    unsigned char *packed; /* bytes that have not gone to gzip yet */
+    size_t length;
+    size_t capacity;
+    int error;
+
+    /* Room for the parts of one message, each as much as the largest needs. */
+    uint64_t *ids;
+    Label *labels;
+    Label **label_list;
+    Line *lines;
+    Line **line_list;
+};
+
+static void flush(struct encoder *encoder)
+{
+    gzip_write(&encoder->gzip, encoder->packed, encoder->length);
+    encoder->length = 0;
+}
+
+/* Packs PIECE behind the bytes that wait. */
+static void put(struct encoder *encoder, const Piece *piece)
+{
+    size_t size = perftools__profiles__profile__get_packed_size(piece);
+    if (size > encoder->capacity - encoder->length)
+        flush(encoder);
+    if (size > encoder->capacity) {
+        unsigned char *larger = arena_alloc(&encoder->written->arena, size);
+        if (!larger) {
+            encoder->error = -ENOMEM;
+            return;
+        }
+        encoder->packed = larger;
+        encoder->capacity = size;
+    }
+    encoder->length += perftools__profiles__profile__pack(piece, encoder->packed + encoder->length);
+}
+
+/* A string's number in the table as it is written. */
+static int64_t string(const struct encoder *encoder, uint32_t number)
+{
+    return encoder->written->profile->strings.all[number].written;
+}
+
+static ValueType value_type(const struct encoder *encoder, struct value_type type)
+{
+    ValueType message = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
+    message.type = string(encoder, type.type);
+    message.unit = string(encoder, type.unit);
+    return message;
+}
+
+static void put_head(struct encoder *encoder)
+{
+    const struct profile *profile = encoder->written->profile;
+    ValueType types[TYPES_MAX];
+    ValueType *type_list[TYPES_MAX];
+    for (size_t i = 0; i < profile->type_count; i++) {
+        types[i] = value_type(encoder, profile->types[i]);
+        type_list[i] = &types[i];
+    }
+    ValueType period_type = value_type(encoder, profile->period_type);
+    Piece piece = empty_piece;
+    piece.n_sample_type = profile->type_count;
+    piece.sample_type = type_list;
+    if (profile->type_count > 0)
+        piece.default_sample_type = types[0].type;
+    piece.time_nanos = (int64_t)profile->time_ns;
+    piece.duration_nanos = (int64_t)profile->duration_ns;
+    piece.period_type = profile->period_type.type ? &period_type : NULL;
+    piece.period = profile->period;
+    put(encoder, &piece);
+    for (size_t i = 0; i < profile->comment_count; i++) {
+        int64_t comment = string(encoder, profile->comments[i]);
+        Piece one = empty_piece;
+        one.n_comment = 1;
+        one.comment = &comment;
+        put(encoder, &one);
+    }
+}
+
+static void put_sample(struct encoder *encoder, const struct sample *sample)
+{
+    const struct profile *profile = encoder->written->profile;
+    const struct stack *stack = &profile->stacks[sample->stack];
+    for (size_t i = 0; i < stack->depth; i++)
+        encoder->ids[i] = encoder->written->location_of[stack->places[i]] + UINT64_C(1);
+    for (size_t i = 0; i < sample->label_count; i++) {
+        const struct label *label = &sample->labels[i];
+        Label *message = &encoder->labels[i];
+        message->key = string(encoder, label->key);
+        message->str = string(encoder, label->text);
+        message->num = label->number;
+        message->num_unit = string(encoder, label->unit);
+    }
+    Sample message = PERFTOOLS__PROFILES__SAMPLE__INIT;
+    message.n_location_id = stack->depth;
+    message.location_id = encoder->ids;
+    message.n_value = profile->type_count;
+    message.value = (int64_t *)(uintptr_t)sample->values;
+    message.n_label = sample->label_count;
+    message.label = encoder->label_list;
+    Sample *list = &message;
+    Piece piece = empty_piece;
+    piece.n_sample = 1;
+    piece.sample = &list;
+    put(encoder, &piece);
+}
+
+static void put_mapping(struct encoder *encoder, size_t index)
+{
+    const struct written_mapping *mapping = &encoder->written->mappings[index];
+    Mapping message = PERFTOOLS__PROFILES__MAPPING__INIT;
+    message.id = index + 1;
+    message.memory_start = mapping->module->start;
+    message.memory_limit = mapping->module->end;
+    message.file_offset = mapping->module->file_offset;
+    message.filename = string(encoder, mapping->path);
+    message.build_id = string(encoder, mapping->build_id);
+    message.has_functions = mapping->has_functions;
+    message.has_filenames = mapping->has_filenames;
+    message.has_line_numbers = mapping->has_line_numbers;
+    message.has_inline_frames = mapping->has_inline_frames;
+    Mapping *list = &message;
+    Piece piece = empty_piece;
+    piece.n_mapping = 1;
+    piece.mapping = &list;
+    put(encoder, &piece);
+}
+
+static void put_location(struct encoder *encoder, size_t index)
+{
+    const struct written_location *location = &encoder->written->locations[index];
+    for (size_t i = 0; i < location->line_count; i++) {
+        encoder->lines[i].function_id = location->lines[i].function + UINT64_C(1);
+        encoder->lines[i].line = location->lines[i].line;
+    }
+    Location message = PERFTOOLS__PROFILES__LOCATION__INIT;
+    message.id = index + 1;
+    message.mapping_id = location->mapping == HASH_NONE ? 0 : location->mapping + UINT64_C(1);
+    message.address = location->place->address;
+    message.n_line = location->line_count;
+    message.line = encoder->line_list;
+    Location *list = &message;
+    Piece piece = empty_piece;
+    piece.n_location = 1;
+    piece.location = &list;
+    put(encoder, &piece);
+}
+
+static void put_function(struct encoder *encoder, size_t index)
+{
+    const struct written_function *function = &encoder->written->functions[index];
+    Function message = PERFTOOLS__PROFILES__FUNCTION__INIT;
+    message.id = index + 1;
+    message.name = string(encoder, function->name);
+    message.system_name = string(encoder, function->system_name);
+    message.filename = string(encoder, function->file);
+    message.start_line = function->start_line;
+    Function *list = &message;
+    Piece piece = empty_piece;
+    piece.n_function = 1;
+    piece.function = &list;
+    put(encoder, &piece);
+}
+
+static void put_string(struct encoder *encoder, uint32_t number)
+{
+    char *text = (char *)(uintptr_t)encoder->written->profile->strings.all[number].text;
+    Piece piece = empty_piece;
+    piece.n_string_table = 1;
+    piece.string_table = &text;
+    put(encoder, &piece);
+}
+
+/* Makes room for the deepest stack, the most labels, the most inlined lines. */
+static bool make_room(struct encoder *encoder)
+{
+    struct written *written = encoder->written;
+    size_t depth = 0;
+    size_t labels = 0;
+    size_t lines = 0;
+    for (size_t i = 0; i < written->sample_count; i++) {
+        const struct sample *sample = &written->profile->samples[written->samples[i]];
+        size_t this_depth = written->profile->stacks[sample->stack].depth;
+        depth = this_depth > depth ? this_depth : depth;
+        labels = sample->label_count > labels ? sample->label_count : labels;
+    }
+    for (size_t i = 0; i < written->location_count; i++)
+        if (written->locations[i].line_count > lines)
+            lines = written->locations[i].line_count;
+    encoder->capacity = PACK_SIZE;
+    encoder->packed = arena_alloc(&written->arena, PACK_SIZE);
+    encoder->ids = arena_array(&written->arena, depth, sizeof *encoder->ids);
+    encoder->labels = arena_array(&written->arena, labels, sizeof *encoder->labels);
+    encoder->label_list = arena_array(&written->arena, labels, sizeof *encoder->label_list);
+    encoder->lines = arena_array(&written->arena, lines, sizeof *encoder->lines);
+    encoder->line_list = arena_array(&written->arena, lines, sizeof *encoder->line_list);
+    if (!encoder->packed || !encoder->ids || !encoder->labels || !encoder->label_list ||
+        !encoder->lines || !encoder->line_list)
+        return false;
+    for (size_t i = 0; i < labels; i++) {
+        perftools__profiles__label__init(&encoder->labels[i]);
+        encoder->label_list[i] = &encoder->labels[i];
+    }
+    for (size_t i = 0; i < lines; i++) {
+        perftools__profiles__line__init(&encoder->lines[i]);
+        encoder->line_list[i] = &encoder->lines[i];
+    }
+    return true;
+}
+
+static void put_all(struct encoder *encoder)
+{
+    const struct written *written = encoder->written;
+    put_head(encoder);
+    for (size_t i = 0; i < written->sample_count; i++)
+        put_sample(encoder, &written->profile->samples[written->samples[i]]);
+    for (size_t i = 0; i < written->mapping_count; i++)
+        put_mapping(encoder, i);
+    for (size_t i = 0; i < written->location_count; i++)
+        put_location(encoder, i);
+    for (size_t i = 0; i < written->function_count; i++)
+        put_function(encoder, i);
+    for (size_t i = 0; i < written->string_count; i++)
+        put_string(encoder, written->strings[i]);
+    flush(encoder);
+}
+
+int profile_write_gzip(struct profile *profile, struct sink *sink)
+{
+    struct written written;
+    int error = written_init(&written, profile);
+    if (error == 0) {
+        struct encoder encoder = { .written = &written };
+        error = gzip_begin(&encoder.gzip, &written.arena, sink);
+        if (error == 0) {
+            if (make_room(&encoder))
+                put_all(&encoder);
+            else
+                encoder.error = -ENOMEM;
+            error = gzip_end(&encoder.gzip);
+            error = encoder.error ? encoder.error : error;
+        }
+    }
+    written_free(&written);
+    return error;
+}
