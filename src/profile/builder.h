@@ -8,7 +8,7 @@
 #define SNAG_PROFILE_BUILDER_H
 
 #include "base/arena.h"
-#include "profile/hash_index.h"
+#include "base/hash_index.h"
 #include "profile/profile.h"
 #include "profile/strings.h"
 

@@ -5,7 +5,7 @@
 #ifndef SNAG_PROFILE_STRINGS_H
 #define SNAG_PROFILE_STRINGS_H
 
-#include "profile/hash_index.h"
+#include "base/hash_index.h"
 
 struct string {
     const char *text; /* UTF-8 */

@@ -3,7 +3,7 @@
  * A slot is eight bytes and holds half of the hash, so a probe that misses
  * never touches the entry. What outgrows its room is copied and the old room
  * stays in the arena: at most as much again, and it is gone with the profile. */
-#include "profile/hash_index.h"
+#include "base/hash_index.h"
 
 #include "base/arena.h"
 

@@ -1,9 +1,9 @@
 /* hash_index.h: from a hash to the number of an entry that is kept elsewhere.
  *
- * Strings, places, stacks and samples are each kept once, in an array; this finds
+ * Things that are kept once, each in an array (strings, stacks, samples ...); this finds
  * which one equals a key. Entries are never taken out. */
-#ifndef SNAG_PROFILE_HASH_INDEX_H
-#define SNAG_PROFILE_HASH_INDEX_H
+#ifndef SNAG_BASE_HASH_INDEX_H
+#define SNAG_BASE_HASH_INDEX_H
 
 #include <stdbool.h>
 #include <stddef.h>
