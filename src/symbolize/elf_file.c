@@ -1,0 +1,286 @@
+/* elf_file.c: the ELF file of a module; see elf_file.h.
+ *
+ * Files are read, never mapped: one that is cut short while it is mapped (a
+ * library overwritten in place by an update) would be SIGBUS, and reading is an error.
+ * Paths are those of the target, so they are taken below /proc/PID/root. */
+#include "symbolize/elf_file.h"
+
+#include "base/target.h"
+#include "modules/modules.h"
+
+#include <elfutils/libdwelf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define VDSO_MAX ((size_t)1 << 20)
+#define CODE_COMPARED_MAX ((uint64_t)64 << 20) /* more code than that is not proven by comparing   \
+                                                */
+#define CHUNK ((size_t)64 << 10)
+#define DEBUG_ROOT "/usr/lib/debug"
+
+void elf_file_close(struct elf_file *file)
+{
+    if (file->elf)
+        elf_end(file->elf);
+    if (file->fd >= 0)
+        close(file->fd);
+    free(file->image);
+    *file = (struct elf_file){ .fd = -1 };
+}
+
+/* Opens PATH below DIRECTORY as ELF. A FIFO or device in its place cannot hold us up. */
+static bool open_below(struct elf_file *file, int directory, const char *path)
+{
+    *file = (struct elf_file){ .fd = -1 };
+    file->fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file->fd < 0)
+        return false;
+    struct stat status;
+    if (fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode))
+        file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
+    if (file->elf && elf_kind(file->elf) == ELF_K_ELF)
+        return true;
+    elf_file_close(file);
+    return false;
+}
+
+/* The same for a PATH of the target. */
+static bool open_in_root(struct elf_file *file, const struct target *target, const char *path)
+{
+    char below[PATH_MAX];
+    if (path[0] != '/')
+        return false;
+    int length = snprintf(below, sizeof below, "root%s", path);
+    return length > 0 && (size_t)length < sizeof below && open_below(file, target->proc_fd, below);
+}
+
+/* 1: the build ids are equal; 0: they are not; -1: one of them is missing. */
+static int build_id_equal(const struct elf_file *file, const struct module *module)
+{
+    const void *bits;
+    ssize_t length = dwelf_elf_gnu_build_id(file->elf, &bits);
+    if (length <= 0 || module->build_id_length == 0)
+        return -1;
+    return (size_t)length == module->build_id_length &&
+           memcmp(bits, module->build_id, (size_t)length) == 0;
+}
+
+static bool same_inode(const struct elf_file *file, const struct module *module)
+{
+    struct stat status;
+    return module->inode != 0 && fstat(file->fd, &status) == 0 && status.st_ino == module->inode &&
+           status.st_dev == module->device;
+}
+
+static bool read_exactly(int fd, unsigned char *bytes, size_t length, uint64_t offset)
+{
+    while (length > 0) {
+        ssize_t got = pread(fd, bytes, length, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        bytes += got;
+        length -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return true;
+}
+
+/* Whether the file holds, where it was mapped from, the very code that is in
+ * memory. For files without build id on file systems whose inode numbers in maps are
+ * those of a layer below (overlayfs). */
+static bool same_code(const struct elf_file *file, struct target *target,
+                      const struct module *module)
+{
+    uint64_t left = module->end - module->start;
+    if (module->retired || left == 0 || left > CODE_COMPARED_MAX)
+        return false;
+    unsigned char *bytes = malloc(2 * CHUNK);
+    bool same = bytes != NULL;
+    for (uint64_t done = 0; same && done < left;) {
+        size_t step = left - done < CHUNK ? (size_t)(left - done) : CHUNK;
+        struct stat status;
+        /* The last page goes on after the end of the file, with zeros. */
+        same =
+            fstat(file->fd, &status) == 0 && module->file_offset + done < (uint64_t)status.st_size;
+        if (same && (uint64_t)status.st_size - module->file_offset - done < step) {
+            step = (size_t)((uint64_t)status.st_size - module->file_offset - done);
+            left = done + step;
+        }
+        same = same && read_exactly(file->fd, bytes, step, module->file_offset + done) &&
+               target_read_all(target, module->start + done, bytes + CHUNK, step) &&
+               memcmp(bytes, bytes + CHUNK, step) == 0;
+        done += step;
+    }
+    free(bytes);
+    return same;
+}
+
+static bool is_the_one(const struct elf_file *file, struct target *target,
+                       const struct module *module)
+{
+    int by_build_id = build_id_equal(file, module);
+    if (by_build_id >= 0)
+        return by_build_id == 1;
+    /* A build id on one side only: another file, unless it is the very inode. */
+    if (same_inode(file, module))
+        return true;
+    const void *bits;
+    bool neither = module->build_id_length == 0 && dwelf_elf_gnu_build_id(file->elf, &bits) <= 0;
+    return neither && same_code(file, target, module);
+}
+
+static bool keep_if_right(struct elf_file *file, struct target *target, const struct module *module)
+{
+    if (is_the_one(file, target, module))
+        return true;
+    elf_file_close(file);
+    return false;
+}
+
+static bool open_vdso(struct elf_file *file, struct target *target, const struct module *module)
+{
+    uint64_t length = module->end - module->start;
+    if (length == 0 || length > VDSO_MAX)
+        return false;
+    file->image = malloc((size_t)length);
+    if (file->image && target_read_all(target, module->start, file->image, (size_t)length))
+        file->elf = elf_memory(file->image, (size_t)length);
+    if (file->elf && elf_kind(file->elf) == ELF_K_ELF)
+        return true;
+    elf_file_close(file);
+    return false;
+}
+
+bool elf_file_open(struct elf_file *file, struct target *target, const struct module *module)
+{
+    *file = (struct elf_file){ .fd = -1 };
+    if (!module->is_elf)
+        return false;
+    if (module->is_vdso)
+        return open_vdso(file, target, module);
+    if (open_in_root(file, target, module->path) && keep_if_right(file, target, module))
+        return true;
+    if (target->self && open_below(file, AT_FDCWD, module->path) &&
+        keep_if_right(file, target, module))
+        return true;
+    /* Removed or replaced: the program itself is still at hand, and with
+     * CAP_CHECKPOINT_RESTORE everything that is mapped. */
+    if (open_below(file, target->proc_fd, "exe") && keep_if_right(file, target, module))
+        return true;
+    char path[64];
+    snprintf(path, sizeof path, "map_files/%" PRIx64 "-%" PRIx64, module->start, module->end);
+    return open_below(file, target->proc_fd, path) && keep_if_right(file, target, module);
+}
+
+/* The checksum of .gnu_debuglink is zlib's crc32 over the whole file. */
+static bool checksum_is(int fd, uint32_t wanted)
+{
+    unsigned char *bytes = malloc(CHUNK);
+    if (!bytes)
+        return false;
+    uLong sum = crc32(0, NULL, 0);
+    off_t offset = 0;
+    ssize_t got;
+    while ((got = pread(fd, bytes, CHUNK, offset)) > 0) {
+        sum = crc32(sum, bytes, (uInt)got);
+        offset += got;
+    }
+    free(bytes);
+    return got == 0 && sum == wanted;
+}
+
+static bool open_by_build_id(struct elf_file *file, const struct target *target,
+                             const struct module *module)
+{
+    if (module->build_id_length < 2)
+        return false;
+    char hex[2 * sizeof module->build_id + 1];
+    for (size_t i = 0; i < module->build_id_length; i++)
+        snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
+    char path[sizeof hex + 64];
+    snprintf(path, sizeof path, DEBUG_ROOT "/.build-id/%.2s/%s.debug", hex, hex + 2);
+    if (!open_in_root(file, target, path))
+        return false;
+    if (build_id_equal(file, module) == 1)
+        return true;
+    elf_file_close(file);
+    return false;
+}
+
+static bool open_by_link(struct elf_file *file, const struct target *target,
+                         const struct module *module, const struct elf_file *main)
+{
+    GElf_Word checksum;
+    const char *name = dwelf_elf_gnu_debuglink(main->elf, &checksum);
+    const char *slash = strrchr(module->path, '/');
+    if (!name || !*name || strchr(name, '/') || !slash)
+        return false;
+    int directory = (int)(slash - module->path);
+    static const struct {
+        const char *above, *below;
+    } places[] = { { "", "/" }, { "", "/.debug/" }, { DEBUG_ROOT, "/" } };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char path[PATH_MAX];
+        int length = snprintf(path, sizeof path, "%s%.*s%s%s", places[i].above, directory,
+                              module->path, places[i].below, name);
+        if (length < 0 || (size_t)length >= sizeof path || !open_in_root(file, target, path))
+            continue;
+        int by_build_id = build_id_equal(file, module);
+        if (by_build_id == 1 || (by_build_id < 0 && checksum_is(file->fd, checksum)))
+            return true;
+        elf_file_close(file);
+    }
+    return false;
+}
+
+bool elf_file_open_debug(struct elf_file *file, struct target *target, const struct module *module,
+                         const struct elf_file *main)
+{
+    *file = (struct elf_file){ .fd = -1 };
+    return open_by_build_id(file, target, module) || open_by_link(file, target, module, main);
+}
+
+Elf_Scn *elf_file_section(const struct elf_file *file, const char *name)
+{
+    size_t names;
+    if (elf_getshdrstrndx(file->elf, &names) != 0)
+        return NULL;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(file->elf, section));) {
+        GElf_Shdr header;
+        if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
+            continue;
+        const char *found = elf_strptr(file->elf, names, header.sh_name);
+        if (found && strcmp(found, name) == 0)
+            return section;
+    }
+    return NULL;
+}
+
+unsigned long long elf_file_size_of(const struct elf_file *file, const char *prefix)
+{
+    size_t names;
+    unsigned long long size = 0;
+    if (elf_getshdrstrndx(file->elf, &names) != 0)
+        return 0;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(file->elf, section));) {
+        GElf_Shdr header;
+        if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
+            continue;
+        const char *found = elf_strptr(file->elf, names, header.sh_name);
+        if (found && strncmp(found, prefix, strlen(prefix)) == 0)
+            size += header.sh_size;
+    }
+    return size;
+}

@@ -1,0 +1,109 @@
+/* module_symbols.c: one module's DWARF and symbol table; see module_symbols.h.
+ *
+ * Each is taken from where it is: DWARF from the file itself, else from its
+ * debug file; functions from .symtab of either, else from .dynsym, which has only what
+ * is exported. */
+#include "symbolize/module_symbols.h"
+
+#include "modules/modules.h"
+#include "symbolize/debug_info.h"
+#include "symbolize/elf_file.h"
+#include "symbolize/symbol_table.h"
+
+#include <stdlib.h>
+
+/* Debug sections are read whole. What is larger is left alone: names then come
+ * from the symbol table. */
+#define DEBUG_SIZE_MAX (1ull << 30)
+
+struct module_symbols {
+    struct target *target;
+    const struct module *module;
+    struct elf_file file;
+    struct elf_file debug_file;
+    bool debug_file_sought;
+    bool debug_read;
+    struct debug_info *debug; /* NULL with debug_read: none */
+    bool table_read;
+    struct symbol_table table; /* empty: none */
+};
+
+struct module_symbols *module_symbols_new(struct target *target, const struct module *module)
+{
+    struct module_symbols *symbols = calloc(1, sizeof *symbols);
+    if (!symbols)
+        return NULL;
+    symbols->target = target;
+    symbols->module = module;
+    symbols->debug_file.fd = -1;
+    elf_file_open(&symbols->file, target, module);
+    return symbols;
+}
+
+void module_symbols_free(struct module_symbols *symbols)
+{
+    if (!symbols)
+        return;
+    symbol_table_free(&symbols->table);
+    debug_info_free(symbols->debug);
+    elf_file_close(&symbols->debug_file);
+    elf_file_close(&symbols->file);
+    free(symbols);
+}
+
+static struct elf_file *debug_file(struct module_symbols *symbols)
+{
+    if (!symbols->debug_file_sought && symbols->file.elf)
+        elf_file_open_debug(&symbols->debug_file, symbols->target, symbols->module, &symbols->file);
+    symbols->debug_file_sought = true;
+    return &symbols->debug_file;
+}
+
+static bool has_debug_info(const struct elf_file *file)
+{
+    return file->elf &&
+           (elf_file_section(file, ".debug_info") || elf_file_section(file, ".zdebug_info")) &&
+           elf_file_size_of(file, ".debug_") + elf_file_size_of(file, ".zdebug_") <= DEBUG_SIZE_MAX;
+}
+
+static struct debug_info *read_debug(struct module_symbols *symbols)
+{
+    if (has_debug_info(&symbols->file))
+        return debug_info_new(symbols->file.elf);
+    if (has_debug_info(debug_file(symbols)))
+        return debug_info_new(symbols->debug_file.elf);
+    return NULL;
+}
+
+bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
+                          struct debug_answer *answer)
+{
+    if (!symbols->debug_read)
+        symbols->debug = read_debug(symbols);
+    symbols->debug_read = true;
+    return symbols->debug && debug_info_find(symbols->debug, address, answer);
+}
+
+static void read_table(struct module_symbols *symbols)
+{
+    const struct elf_file *file = &symbols->file;
+    if (!file->elf)
+        return;
+    Elf_Scn *section = elf_file_section(file, ".symtab");
+    if (!section && debug_file(symbols)->elf) {
+        section = elf_file_section(&symbols->debug_file, ".symtab");
+        file = section ? &symbols->debug_file : file;
+    }
+    if (!section)
+        section = elf_file_section(file, ".dynsym");
+    if (section)
+        symbol_table_read(&symbols->table, file->elf, section);
+}
+
+const struct symbol *module_symbols_function(struct module_symbols *symbols, uint64_t address)
+{
+    if (!symbols->table_read)
+        read_table(symbols);
+    symbols->table_read = true;
+    return symbol_table_find(&symbols->table, address);
+}

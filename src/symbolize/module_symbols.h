@@ -1,0 +1,25 @@
+/* module_symbols.h: everything known of one module's code, opened when first asked. */
+#ifndef SNAG_SYMBOLIZE_MODULE_SYMBOLS_H
+#define SNAG_SYMBOLIZE_MODULE_SYMBOLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct debug_answer;
+struct module;
+struct module_symbols;
+struct symbol;
+struct target;
+
+/* NULL without memory; a module whose file is not to be had is not an error. */
+struct module_symbols *module_symbols_new(struct target *target, const struct module *module);
+void module_symbols_free(struct module_symbols *symbols);
+
+/* What DWARF says of ADDRESS, an address in the file. False: nothing. */
+bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
+                          struct debug_answer *answer);
+
+/* The function in the symbol table that ADDRESS is in, or NULL. */
+const struct symbol *module_symbols_function(struct module_symbols *symbols, uint64_t address);
+
+#endif
