@@ -132,15 +132,15 @@ static bool add_line(struct written *written, struct written_location *location,
     return index != HASH_NONE;
 }
 
+/* Without a system name: pprof tries to demangle those that are equal, and takes
+ * what stands in brackets out of words that look like C++. */
 static bool name_by_word(struct written *written, struct written_location *location)
 {
-    uint32_t name = location->place->name;
     location->mapping = HASH_NONE;
     location->lines = arena_array(&written->arena, 1, sizeof *location->lines);
     return location->lines && add_line(written, location,
                                        (struct written_function){
-                                           .name = name,
-                                           .system_name = name,
+                                           .name = location->place->name,
                                        },
                                        0);
 }

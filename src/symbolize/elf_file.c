@@ -23,8 +23,9 @@
 #include <zlib.h>
 
 #define VDSO_MAX ((size_t)1 << 20)
-#define CODE_COMPARED_MAX ((uint64_t)64 << 20) /* more code than that is not proven by comparing   \
-                                                */
+#define CODE_COMPARED_MAX                                                                          \
+    ((uint64_t)64 << 20) /* more code than that is not proven by comparing                         \
+                          */
 #define CHUNK ((size_t)64 << 10)
 #define DEBUG_ROOT "/usr/lib/debug"
 

@@ -142,7 +142,8 @@ bool symbol_table_read(struct symbol_table *table, Elf *elf, Elf_Scn *section)
             return false;
         }
     }
-    qsort(table->symbols, table->count, sizeof *table->symbols, compare);
+    if (table->count > 0)
+        qsort(table->symbols, table->count, sizeof *table->symbols, compare);
     settle(table);
     return true;
 }

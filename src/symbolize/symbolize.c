@@ -161,14 +161,13 @@ static bool debug_line(struct arena *arena, struct source_line *line,
                        const struct debug_frame *frame)
 {
     const char *linkage = frame->linkage_name;
+    /* Otherwise it is C, renamed for the linker (__GI_abort): the source says abort. */
     bool use_linkage = linkage && (!frame->name || name_is_mangled(linkage));
-    *line = (struct source_line){
-        .function = use_linkage ? name_demangled(arena, linkage) : frame->name,
-        .system_name = linkage ? linkage : frame->name,
-        .file = frame->file ? name_path(arena, NULL, frame->file) : NULL,
-        .line = frame->line,
-        .start_line = frame->start_line,
-    };
+    line->function = use_linkage ? name_demangled(arena, linkage) : frame->name;
+    line->system_name = use_linkage ? linkage : frame->name;
+    line->file = frame->file ? name_path(arena, NULL, frame->file) : NULL;
+    line->line = frame->line;
+    line->start_line = frame->start_line;
     return (line->function || !line->system_name) && (line->file || !frame->file);
 }
 
@@ -204,18 +203,31 @@ static bool ask_debug(struct symbolizer *symbolizer, struct module_symbols *symb
     return true;
 }
 
-/* Names the function itself by the symbol table, where DWARF could not, or only
- * by half: without what it is mangled from. False without memory. */
+/* Whether SYMBOL names the function better than LINE, which DWARF gave: with
+ * what the bare name was mangled from, or by what a program calls (poll for __poll, the
+ * same code; without debug information that is what it is called as well). */
+static bool names_better(const struct symbol *symbol, const struct source_line *line,
+                         uint64_t function_start)
+{
+    bool mangled = name_is_mangled(line->system_name);
+    if (mangled || symbol->start != function_start)
+        return false;
+    return name_is_mangled(symbol->name) || (line->function[0] == '_' && symbol->name[0] != '_');
+}
+
+/* Names the function itself by the symbol table, where DWARF did not or the table
+ * does it better. False without memory. */
 static bool ask_table(struct symbolizer *symbolizer, struct module_symbols *symbols,
                       struct location *location, struct source_line *lines)
 {
+    const struct debug_answer *answer = &symbolizer->answer;
     struct source_line *outermost = &lines[location->line_count - 1];
-    bool by_half = location->has_function && symbolizer->answer.may_be_mangled;
-    if (location->has_function && !by_half)
+    if (location->has_function && !answer->may_be_mangled && outermost->function[0] != '_')
         return true;
     uint64_t address = location->address - location->module->bias;
     const struct symbol *symbol = module_symbols_function(symbols, address);
-    if (!symbol || (by_half && !name_is_mangled(symbol->name)))
+    if (!symbol || (location->has_function &&
+                    !names_better(symbol, outermost, address - location->function_offset)))
         return true;
     location->has_function = 1;
     if (!location->has_inlines)
