@@ -1,0 +1,9 @@
+/* catalogue.h: the reports, for the catalogue alone. One line each. */
+#ifndef SNAG_REPORTS_CATALOGUE_H
+#define SNAG_REPORTS_CATALOGUE_H
+
+#include "reports/reports.h"
+
+extern const struct report threads_report; /* threads_report.c */
+
+#endif

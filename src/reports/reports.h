@@ -1,0 +1,139 @@
+/* reports.h: what can be asked for, and the one place where it is made.
+ *
+ * A report (struct report) is one kind of thing to list: today the threads.
+ * It takes a dump and writes it in each of its forms. The lab holds what dumps
+ * are made with. The desk takes orders from HTTP and from snag_write alike, makes one
+ * dump for all who wait for the same, and hands each the same bytes.
+ *
+ * A new report is one file with a `const struct report` and one row in
+ * catalogue.c: routes, index, queries and snag_write follow from it. */
+#ifndef SNAG_REPORTS_REPORTS_H
+#define SNAG_REPORTS_REPORTS_H
+
+#include "base/target.h"
+#include "capture/capture.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+struct event_base;
+struct modules;
+struct profile;
+struct sink;
+struct symbolizer;
+struct thread_source;
+
+/* One of each, shared by all reports on one process. */
+struct lab {
+    struct target target;
+    struct modules *modules;
+    struct symbolizer *symbolizer;
+    struct thread_source *threads;
+};
+
+/* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must
+ * stay where it is until lab_close. */
+int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode);
+void lab_close(struct lab *lab);
+
+/* Gives back what is kept between dumps to make the next one cheap. */
+void lab_trim(struct lab *lab);
+
+/* The path of the program; its short name where the path is not to be had. */
+void lab_program(struct lab *lab, char *text, size_t size);
+
+/* How long the process has run; 0 where the kernel does not tell. */
+uint64_t lab_uptime_ns(struct lab *lab);
+
+/* The arguments, each with its terminating 0, LENGTH bytes in all. To be
+ * freed with free(); NULL and a length of 0 when there are none. */
+char *lab_arguments(struct lab *lab, size_t *length);
+
+enum report_form {
+    REPORT_PPROF,  /* debug=0: gzip'd profile.proto */
+    REPORT_COUNTS, /* debug=1: text grouped by stack, which pprof reads too */
+    REPORT_BLOCKS, /* debug=2: one block per item */
+    REPORT_GROUPS, /* /debug/NAME: for reading */
+    REPORT_JSON    /* /debug/NAME?format=json */
+};
+
+struct report {
+    const char *name;  /* in /debug/pprof/NAME and /debug/NAME */
+    const char *alias; /* another name for it under /debug/pprof, or NULL */
+    const char *about; /* for the index: one sentence */
+
+    /* How many there are now; negative errno. */
+    long (*count)(struct lab *lab);
+
+    /* Makes one dump; 0 or a negative errno. */
+    int (*take)(struct lab *lab, void **dump);
+    void (*release)(void *dump);
+    uint64_t (*time_ns)(const void *dump); /* CLOCK_REALTIME of the dump */
+
+    /* debug=0 and debug=1 come from one profile; all NULL for a report without. */
+    void (*types)(struct profile *profile);
+    void (*samples)(struct profile *profile, const void *dump, int sign, bool with_tid);
+    void (*comments)(struct profile *profile, const void *dump);
+
+    /* debug=2, /debug/NAME, ?format=json; each NULL where the report has no such form. */
+    void (*blocks)(struct sink *sink, const void *dump, struct symbolizer *symbolizer);
+    void (*groups)(struct sink *sink, const void *dump, struct symbolizer *symbolizer);
+    void (*json)(struct sink *sink, const void *dump, struct symbolizer *symbolizer);
+};
+
+/* All of them, in the order of the index, ended by NULL. */
+extern const struct report *const report_catalogue[];
+
+/* By name or alias; NULL. */
+const struct report *report_find(const char *name);
+bool report_has_form(const struct report *report, enum report_form form);
+
+struct report_query {
+    const struct report *report;
+    enum report_form form;
+    unsigned seconds; /* with REPORT_PPROF: the difference over so many seconds; 0: as it is now */
+    bool with_tid;    /* with REPORT_PPROF and REPORT_COUNTS: thread ids as a label */
+};
+
+/* Writes NOW, or with EARLIER the difference from it, as QUERY says. The same
+ * dump and query give the same bytes. 0 or a negative errno. */
+int report_write(struct lab *lab, const struct report_query *query, const void *earlier,
+                 const void *now, struct sink *sink);
+
+/* One wish for a report. Embedded in a struct of whoever orders, who fills
+ * `query` and `done` and keeps it in place until done() or desk_cancel(). */
+struct report_order {
+    struct report_query query;
+    /* Called once, from the event loop: STATUS 0 and the report, or a negative
+     * errno. BYTES are valid during the call. The order may be freed in it. */
+    void (*done)(struct report_order *order, int status, const void *bytes, size_t length);
+
+    struct report_desk *desk; /* the desk's from here on */
+    LIST_ENTRY(report_order) link;
+    bool in_list;         /* waits for the next dump */
+    struct shot *earlier; /* of a difference: the first dump ... */
+    struct event *timer;  /* ... and when the second is due */
+};
+
+struct report_desk;
+
+/* A desk that works in BASE with LAB; both must outlive it. BASE has priorities
+ * below the usual one (3 in all), of which the desk takes the lowest. NULL without memory. */
+struct report_desk *desk_new(struct event_base *base, struct lab *lab);
+
+/* Ends orders that wait for a dump with -ECANCELED; those between two dumps
+ * must have been cancelled. */
+void desk_free(struct report_desk *desk);
+
+void desk_submit(struct report_desk *desk, struct report_order *order);
+
+/* done() will not be called. */
+void desk_cancel(struct report_order *order);
+
+/* Somebody used the lab: what is kept in it is given back ten seconds after the last time. */
+void desk_used(struct report_desk *desk);
+
+#endif
