@@ -1,0 +1,159 @@
+/* front_page.c: / and /debug/: what this process is, and where to look on;
+ * /debug/vars: the same facts for a script, in the shape of Go's expvar. */
+#include "server/routes.h"
+
+#include "server/exchange.h"
+#include "server/page.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct facts {
+    char program[512];
+    uint64_t uptime_ns;
+};
+
+static void gather(struct exchange *exchange, struct facts *facts)
+{
+    lab_program(exchange->site->lab, facts->program, sizeof facts->program);
+    facts->uptime_ns = lab_uptime_ns(exchange->site->lab);
+    desk_used(exchange->site->desk);
+}
+
+/* What a shell needs in front of a path: "http://127.0.0.1:6060", or for a
+ * Unix socket curl's way of saying it. */
+static void write_base(struct sink *sink, const struct site *site,
+                       void (*put)(struct sink *, const char *))
+{
+    if (strncmp(site->address, "unix:", 5) == 0) {
+        sink_puts(sink, "--unix-socket ");
+        put(sink, site->address + 5);
+        sink_puts(sink, " http://localhost");
+        return;
+    }
+    sink_puts(sink, "http://");
+    put(sink, site->address);
+}
+
+static void write_commands(struct exchange *exchange, void (*put)(struct sink *, const char *))
+{
+    struct sink *sink = &exchange->reply.sink;
+    const struct site *site = exchange->site;
+    bool is_unix = strncmp(site->address, "unix:", 5) == 0;
+    sink_puts(sink, "curl ");
+    write_base(sink, site, put);
+    sink_puts(sink, "/debug/threads\n");
+    if (is_unix) {
+        sink_puts(sink, "curl ");
+        write_base(sink, site, put);
+        sink_puts(sink, "/debug/pprof/threads >threads.pb.gz\ngo tool pprof threads.pb.gz\n");
+        return;
+    }
+    sink_puts(sink, "go tool pprof ");
+    write_base(sink, site, put);
+    sink_puts(sink, "/debug/pprof/threads\n");
+}
+
+static void html_front(struct exchange *exchange, const struct facts *facts)
+{
+    struct sink *sink = &exchange->reply.sink;
+    char text[32];
+    page_begin(exchange, "snag");
+    sink_puts(sink, "<table>\n<tr><th>program<td><code>");
+    sink_html(sink, facts->program);
+    sink_printf(sink, "</code>\n<tr><th>process<td>%d, up ", (int)exchange->site->lab->target.pid);
+    sink_duration(sink, facts->uptime_ns);
+    sink_puts(sink, "\n<tr><th>listens on<td>");
+    sink_html(sink, exchange->site->address);
+    sink_puts(sink, "\n</table>\n<h2>What there is now</h2>\n<table>\n");
+    for (const struct report *const *row = report_catalogue; *row; row++) {
+        char href[100];
+        snprintf(href, sizeof href, "/debug/%s", (*row)->name);
+        sink_printf(sink, "<tr><td class=\"n\">%s<td>",
+                    page_count(exchange, *row, text, sizeof text));
+        page_link(exchange, href, (*row)->name);
+        sink_puts(sink, "<td>");
+        sink_html(sink, (*row)->about);
+        sink_puts(sink, "\n");
+    }
+    sink_puts(sink, "</table>\n<p>");
+    page_link(exchange, "/debug/pprof/", "Profiles for pprof");
+    sink_puts(sink, " · ");
+    page_link(exchange, "/debug/vars", "Counts as JSON");
+    sink_puts(sink, "\n<h2>From a shell</h2>\n<pre>");
+    write_commands(exchange, sink_html);
+    sink_puts(sink, "</pre>\n<p>snag ");
+    sink_html(sink, exchange->site->version);
+    sink_puts(sink, "\n");
+    page_end(exchange);
+}
+
+static void text_front(struct exchange *exchange, const struct facts *facts)
+{
+    struct sink *sink = &exchange->reply.sink;
+    char text[32];
+    sink_printf(sink, "snag %s on %s\n", exchange->site->version, exchange->site->address);
+    sink_printf(sink, "process %d, up ", (int)exchange->site->lab->target.pid);
+    sink_duration(sink, facts->uptime_ns);
+    sink_puts(sink, ": ");
+    sink_plain(sink, facts->program);
+    sink_puts(sink, "\n\n");
+    for (const struct report *const *row = report_catalogue; *row; row++)
+        sink_printf(sink, "%8s %-12s /debug/%s  /debug/%s?format=json\n",
+                    page_count(exchange, *row, text, sizeof text), (*row)->name, (*row)->name,
+                    (*row)->name);
+    sink_puts(sink, "\nprofiles: /debug/pprof/\ncounts:   /debug/vars\n\n");
+    write_commands(exchange, sink_plain);
+}
+
+void page_front(struct exchange *exchange)
+{
+    struct facts facts;
+    gather(exchange, &facts);
+    if (page_wants_html(exchange))
+        html_front(exchange, &facts);
+    else
+        text_front(exchange, &facts);
+}
+
+static void write_arguments(struct sink *sink, struct lab *lab)
+{
+    size_t length;
+    char *arguments = lab_arguments(lab, &length);
+    const char *comma = "";
+    sink_puts(sink, "[");
+    /* A service may have written over its arguments: the last need not end. */
+    for (size_t at = 0; at < length; at += strnlen(arguments + at, length - at) + 1) {
+        sink_puts(sink, comma);
+        sink_json_string(sink, arguments + at);
+        comma = ", ";
+    }
+    sink_puts(sink, "]");
+    free(arguments);
+}
+
+void page_vars(struct exchange *exchange)
+{
+    struct sink *sink = &exchange->reply.sink;
+    struct facts facts;
+    gather(exchange, &facts);
+    exchange->reply.type = TYPE_JSON;
+    sink_puts(sink, "{\n\"cmdline\": ");
+    write_arguments(sink, exchange->site->lab);
+    sink_puts(sink, ",\n\"program\": ");
+    sink_json_string(sink, facts.program);
+    sink_printf(sink, ",\n\"pid\": %d,\n\"uptime_seconds\": %" PRIu64 ",\n\"snag_version\": ",
+                (int)exchange->site->lab->target.pid, facts.uptime_ns / 1000000000);
+    sink_json_string(sink, exchange->site->version);
+    for (const struct report *const *row = report_catalogue; *row; row++) {
+        long count = (*row)->count(exchange->site->lab);
+        sink_printf(sink, ",\n\"%s\": ", (*row)->name);
+        if (count < 0)
+            sink_puts(sink, "null");
+        else
+            sink_printf(sink, "%ld", count);
+    }
+    sink_puts(sink, "\n}\n");
+}
