@@ -40,30 +40,39 @@ struct engine_request {
 /* What libsnag tells the engine. Filled before run(); `requests` and `stop`
  * are written by service threads while it runs, the rest only by the engine. */
 struct engine_host {
-    const char *listen;  /* checked for nothing yet; "off": serve requests only */
-    const char *token;   /* NULL: none */
-    int signal_mode;     /* enum snag_signal_mode */
-    const char *version; /* SNAG_VERSION */
+    const char *listen;      /* checked for nothing yet; "off": serve requests only */
+    const char *listen_name; /* where it came from: "SNAG_LISTEN", "snag_options.listen" */
+    const char *token;       /* NULL: none */
+    int signal_mode;         /* enum snag_signal_mode */
+    const char *version;     /* SNAG_VERSION */
+
+    /* Takes a line worth logging; called before ready() only. What the service
+     * logs with must not run on this thread: its descriptors mean something else here. */
     void (*log)(const char *line, void *user);
     void *user;
+
+    /* &errno of the service's C library on the thread that calls run(). The
+     * engine's C library is another one exactly if it has errno elsewhere. */
+    const void *service_errno;
 
     _Atomic(struct engine_request *) requests; /* pushed by any thread, taken whole by the engine */
     atomic_int stop;                           /* 1: leave run() */
 
     /* Set by the engine before it calls ready(). */
     char address[160]; /* what it listens on, as snag_address() */
-    char error[256];   /* one line, when status is negative */
+    char error[480];   /* one line, when status is negative */
 };
 
 struct engine_api {
     int abi;
     /* Sets up, calls ready(host, status) exactly once, and serves until
      * host->stop. The calling thread must have every signal blocked and gets a descriptor
-     * table of its own, for good. After a negative status run returns at once. */
+     * table of its own, for good. A negative status is told when all is closed again, and
+     * run returns. One thread at a time. */
     void (*run)(struct engine_host *host, void (*ready)(struct engine_host *host, int status));
 };
 
 /* The one symbol that the engine exports. */
-const struct engine_api *snag_engine(void);
+__attribute__((visibility("default"))) const struct engine_api *snag_engine(void);
 
 #endif

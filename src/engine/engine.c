@@ -1,0 +1,174 @@
+/* engine.c: the life of the engine's thread; see engine.h.
+ *
+ * Everything is opened in one order and closed in the reverse one: thread,
+ * descriptor table, lab, loop, wake-up, desk, server. The table comes before anything that
+ * opens a descriptor, the server last, so that nobody connects to what is not ready. */
+#include "engine/engine.h"
+
+#include "engine/own_table.h"
+#include "engine/own_thread.h"
+#include "engine/requests.h"
+#include "reports/reports.h"
+#include "server/server.h"
+#include "symbolize/symbolize.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PRIORITIES 3 /* usual events have the middle one; a dump has the lowest */
+
+struct engine {
+    struct engine_host *host;
+    struct lab lab;
+    struct event_base *base;
+    int wake_fd;
+    struct event *wake;
+    struct report_desk *desk;
+    struct server *server; /* NULL with "off" */
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(struct engine *engine, int status,
+                                                      const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(engine->host->error, sizeof engine->host->error, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+static int open_lab(struct engine *engine)
+{
+    symbolizer_prepare();
+    int status = lab_open(&engine->lab, 0, (enum signal_mode)engine->host->signal_mode);
+    if (status == -ENOMEM)
+        return fail(engine, status, "no memory for the engine");
+    if (status)
+        return fail(engine, status, "/proc/%d cannot be read, which is where stacks are found: %s",
+                    (int)getpid(), strerror(-status));
+    return 0;
+}
+
+/* The variables of the environment that libevent knows are the service's, not ours. */
+static int open_loop(struct engine *engine)
+{
+    struct event_config *config = event_config_new();
+    if (config) {
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+        event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
+        engine->base = event_base_new_with_config(config);
+        event_config_free(config);
+    }
+    if (!engine->base || event_base_priority_init(engine->base, PRIORITIES) != 0)
+        return fail(engine, -ENOMEM, "the event loop cannot be made: %s", strerror(errno));
+    return 0;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *argument)
+{
+    struct engine *engine = argument;
+    struct signalfd_siginfo signals[8];
+    (void)what;
+    /* What woke us does not matter, only that it is no longer pending. */
+    while (read((int)fd, signals, sizeof signals) > 0)
+        ;
+    if (atomic_load(&engine->host->stop))
+        event_base_loopbreak(engine->base);
+    else
+        requests_take(engine->host, engine->desk);
+}
+
+static int open_wake(struct engine *engine)
+{
+    uint64_t mask = UINT64_C(1) << (ENGINE_WAKE_SIGNAL - 1);
+    engine->wake_fd =
+        (int)syscall(SYS_signalfd4, -1, &mask, sizeof mask, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (engine->wake_fd < 0)
+        return fail(engine, -errno, "the listener cannot be woken: signalfd: %s", strerror(errno));
+    engine->wake = event_new(engine->base, engine->wake_fd, EV_READ | EV_PERSIST, on_wake, engine);
+    if (!engine->wake || event_add(engine->wake, NULL) != 0)
+        return fail(engine, -ENOMEM, "no memory for the engine");
+    return 0;
+}
+
+static int open_desk(struct engine *engine)
+{
+    engine->desk = desk_new(engine->base, &engine->lab);
+    return engine->desk ? 0 : fail(engine, -ENOMEM, "no memory for the engine");
+}
+
+static int open_server(struct engine *engine)
+{
+    struct engine_host *host = engine->host;
+    const struct server_options options = {
+        .listen = host->listen,
+        .listen_name = host->listen_name,
+        .token = host->token,
+        .version = host->version,
+    };
+    if (strcmp(host->listen, "off") == 0)
+        return 0;
+    int status = server_start(&engine->server, engine->base, engine->desk, &engine->lab, &options,
+                              host->error, sizeof host->error);
+    if (status == 0)
+        snprintf(host->address, sizeof host->address, "%s", server_address(engine->server));
+    return status;
+}
+
+static void close_all(struct engine *engine)
+{
+    if (engine->server)
+        server_stop(engine->server);
+    requests_cancel(engine->host);
+    if (engine->desk)
+        desk_free(engine->desk);
+    if (engine->wake)
+        event_free(engine->wake);
+    if (engine->wake_fd >= 0)
+        close(engine->wake_fd);
+    if (engine->base)
+        event_base_free(engine->base);
+    if (engine->lab.modules)
+        lab_close(&engine->lab);
+}
+
+static int open_all(struct engine *engine)
+{
+    static int (*const steps[])(struct engine *) = { open_lab, open_loop, open_wake, open_desk,
+                                                     open_server };
+    const char *note = own_table_take();
+    if (note)
+        engine->host->log(note, engine->host->user);
+    int status = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)
+        status = steps[i](engine);
+    return status;
+}
+
+static void run(struct engine_host *host, void (*ready)(struct engine_host *host, int status))
+{
+    struct engine engine = { .host = host, .wake_fd = -1 };
+    own_thread_begin(host->service_errno);
+    int status = open_all(&engine);
+    if (status == 0) {
+        ready(host, 0);
+        event_base_loop(engine.base, EVLOOP_NO_EXIT_ON_EMPTY);
+    }
+    close_all(&engine);
+    own_thread_end(host->service_errno);
+    if (status)
+        ready(host, status);
+}
+
+const struct engine_api *snag_engine(void)
+{
+    static const struct engine_api api = { .abi = ENGINE_ABI, .run = run };
+    return &api;
+}
