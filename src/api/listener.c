@@ -67,6 +67,7 @@ static void *thread_main(void *argument)
 {
     struct listener *listener = argument;
     engine_runs_here = true;
+    listener->host.service_errno = &errno;
     atomic_store(&listener->tid, (pid_t)syscall(SYS_gettid));
     listener->api->run(&listener->host, ready);
     return NULL;
@@ -96,6 +97,11 @@ static void listener_free(struct listener *listener)
     free(listener);
 }
 
+static void keep_note(const char *line, void *user)
+{
+    log_lines_add(user, line);
+}
+
 static struct listener *listener_new(struct settings *settings)
 {
     struct listener *listener = calloc(1, sizeof *listener);
@@ -108,26 +114,29 @@ static struct listener *listener_new(struct settings *settings)
     listener->host.listen = own->listen;
     listener->host.token = own->token;
     listener->host.signal_mode = (int)own->signal_mode;
+    listener->host.listen_name = own->listen_name;
     listener->host.version = SNAG_VERSION;
-    listener->host.log = own->log ? own->log : log_to_stderr;
-    listener->host.user = own->user;
     return listener;
 }
 
-int listener_start(struct settings *settings, struct listener **result, const char **note,
+int listener_start(struct settings *settings, struct listener **result, struct log_lines *notes,
                    char *error, size_t size)
 {
-    *note = NULL;
+    const char *note;
     struct listener *listener = listener_new(settings);
     if (!listener) {
         snprintf(error, size, "no memory for the listener");
         return -ENOMEM;
     }
-    int status = engine_load(&listener->api, note, error, size);
+    int status = engine_load(&listener->api, &note, error, size);
     if (status) {
         listener_free(listener);
         return status;
     }
+    if (note)
+        log_lines_add(notes, note);
+    listener->host.log = keep_note;
+    listener->host.user = notes;
     status = thread_create(listener);
     if (status) {
         snprintf(error, size, "the listener's thread cannot be created: %s", strerror(-status));

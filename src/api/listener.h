@@ -8,10 +8,12 @@
 #include <stdbool.h>
 
 struct listener;
+struct log_lines;
 
 /* Loads the engine and starts its thread; waits until it is ready. Takes over
- * what SETTINGS own. 0 or a negative errno with one line in ERROR. NOTE as in engine_load. */
-int listener_start(struct settings *settings, struct listener **listener, const char **note,
+ * what SETTINGS own. 0 or a negative errno with one line in ERROR. NOTES gets lines
+ * worth logging. */
+int listener_start(struct settings *settings, struct listener **listener, struct log_lines *notes,
                    char *error, size_t size);
 
 /* Ends the thread and frees the listener. */

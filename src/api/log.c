@@ -38,3 +38,19 @@ void log_to_stderr(const char *line, void *user)
     if (fd != STDERR_FILENO)
         close(fd);
 }
+
+void log_lines_add(struct log_lines *lines, const char *line)
+{
+    size_t size = strlen(line) + 1;
+    if (size > sizeof lines->text - lines->length)
+        return;
+    memcpy(lines->text + lines->length, line, size);
+    lines->length += size;
+}
+
+void log_lines_say(const struct log_lines *lines, void (*log)(const char *line, void *user),
+                   void *user)
+{
+    for (size_t at = 0; at < lines->length; at += strlen(lines->text + at) + 1)
+        (log ? log : log_to_stderr)(lines->text + at, user);
+}

@@ -43,6 +43,7 @@ static int replace(char **field, const char *text)
 
 static int take_listen(const struct value *value, struct settings *settings)
 {
+    settings->listen_name = value->name;
     return replace(&settings->listen, value->text);
 }
 
@@ -176,8 +177,10 @@ int settings_read(const snag_options *options, struct settings *settings, char *
     int status = copy_options(options, &known, error, size);
     if (options && status == 0)
         settings->log = known.log, settings->user = known.user;
-    if (status == 0)
+    if (status == 0) {
+        settings->listen_name = "the default";
         status = replace(&settings->listen, "127.0.0.1:6060");
+    }
     if (status == 0)
         status = read_fields(&known, settings, error, size);
     if (status == -ENOMEM)

@@ -8,7 +8,8 @@
 
 /* Owned copies; strings are NULL where unset. */
 struct settings {
-    char *listen; /* never NULL after settings_read */
+    char *listen;            /* never NULL after settings_read */
+    const char *listen_name; /* where it came from: "SNAG_LISTEN", "snag_options.listen" */
     char *token;
     char *auto_dump_dir;
     unsigned watch_seconds;

@@ -39,22 +39,15 @@ static struct listener *running(void)
     return listener && listener_is_mine(listener) ? listener : NULL;
 }
 
-static void say(const struct settings *settings, const char *line)
-{
-    if (settings->log)
-        settings->log(line, settings->user);
-    else
-        log_to_stderr(line, NULL);
-}
-
-static int start_locked(struct settings *settings, const char **note, char *error, size_t size)
+static int start_locked(struct settings *settings, struct log_lines *lines, char *error,
+                        size_t size)
 {
     struct listener *listener = running();
     if (listener) {
         snprintf(error, size, "the listener runs already, on %s", listener_address(listener));
         return -EALREADY;
     }
-    int status = listener_start(settings, &listener, note, error, size);
+    int status = listener_start(settings, &listener, lines, error, size);
     if (status == 0)
         atomic_store(&current, listener);
     return status;
@@ -65,7 +58,7 @@ int snag_start(const snag_options *options)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_forks);
     char error[512] = "";
-    const char *note = NULL;
+    struct log_lines lines = { 0 };
     struct settings settings;
     int status = settings_read(options, &settings, error, sizeof error);
     struct settings voice = { .log = settings.log, .user = settings.user };
@@ -75,15 +68,14 @@ int snag_start(const snag_options *options)
             snprintf(error, sizeof error, "snag_start was called from snag's own log callback");
         } else {
             pthread_mutex_lock(&lock);
-            status = start_locked(&settings, &note, error, sizeof error);
+            status = start_locked(&settings, &lines, error, sizeof error);
             pthread_mutex_unlock(&lock);
         }
     }
     settings_free(&settings);
-    if (note)
-        say(&voice, note);
     if (status)
-        say(&voice, error);
+        log_lines_add(&lines, error);
+    log_lines_say(&lines, voice.log, voice.user);
     return status;
 }
 
@@ -114,11 +106,11 @@ static int ask_locked(struct engine_request *request)
         return request->status;
     }
     char error[512];
-    const char *note;
+    struct log_lines lines = { 0 };
     struct settings settings;
     int status = settings_without_listener(&settings);
     if (status == 0)
-        status = listener_start(&settings, &listener, &note, error, sizeof error);
+        status = listener_start(&settings, &listener, &lines, error, sizeof error);
     settings_free(&settings);
     if (status)
         return status;
