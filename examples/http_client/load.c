@@ -67,7 +67,10 @@ int load_run(int argc, char **argv, const struct load_request *kinds, size_t cou
     int status = read_plan(argc, argv, &plan);
     if (status)
         return status;
-    printf("snag listens on %s\n", snag_address() ? snag_address() : "nothing");
+    if (snag_address())
+        printf("snag listens on %s\n", snag_address());
+    else
+        puts("snag does not listen");
     fflush(stdout);
 
     struct timespec start;

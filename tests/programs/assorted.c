@@ -123,7 +123,9 @@ static const struct kind {
 static void *kind_main(void *argument)
 {
     const struct kind *kind = argument;
-    pthread_setname_np(pthread_self(), kind->name);
+    char name[16];
+    snprintf(name, sizeof name, "%.15s", kind->name);
+    pthread_setname_np(pthread_self(), name);
     pthread_barrier_wait(&all_started);
     kind->run();
     return NULL;

@@ -37,17 +37,19 @@ service()
     local name=$1
     shift
     timeout 300 "$@" >"$work/$name.log" 2>&1 </dev/null &
-    services+=($!)
     local runner=$!
+    services+=("$runner")
     address=
     for ((i = 0; i < 200 && ${#address} == 0; i++)); do
-        address=$(sed -n 's/^.* listens on \([^ ]*\)$/\1/p;T;q' "$work/$name.log" 2>/dev/null)
-        sleep 0.1
+        sleep 0.05
+        address=$(sed -n 's/^.* listens on \([^ ]*\)$/\1/p;T;q' "$work/$name.log")
+        kill -0 "$runner" 2>/dev/null || break
     done
-    read -r process _ <"/proc/$runner/task/$runner/children"
-    [ -n "$address" ] && return
-    fail "$name did not start: $(head -n 3 "$work/$name.log")"
-    exit 1
+    if [ -z "$address" ]; then
+        fail "$name did not start: $(head -n 3 "$work/$name.log")"
+        exit 1
+    fi
+    read -r process _ <"/proc/$runner/task/$runner/children" || process=
 }
 
 # get URL [OPTION...]: the body; fails on an HTTP error.
