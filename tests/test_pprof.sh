@@ -11,10 +11,10 @@ service assorted "$SNAG_BUILD/tests/programs/assorted"
 url=http://$address/debug/pprof/threads
 threads=$(sed -n 's/^threads=//p' "$work/assorted.log")
 
-# pprof OPTION...: into $work/out; a failure or a complaint fails the test.
+# pprof OPTION...: into $work/dump; a failure or a complaint fails the test.
 pprof()
 {
-    timeout 60 go tool pprof "$@" >"$work/out" 2>"$work/err" </dev/null ||
+    timeout 60 go tool pprof "$@" >"$work/dump" 2>"$work/err" </dev/null ||
         fail "go tool pprof $*: $(tail -n 3 "$work/err")"
     grep -iE 'error|warning|no such|unrecognized|malformed|inconsistent' "$work/err" &&
         fail "go tool pprof $* complained"
@@ -24,7 +24,7 @@ pprof()
 # says PATTERN [WHAT]: a line of the last report matches.
 says()
 {
-    grep -qE "$1" "$work/out" || { fail "${2:-the report} does not say '$1'"; head -n 40 "$work/out"; }
+    grep -qE "$1" "$work/dump" || { fail "${2:-the report} does not say '$1'"; head -n 40 "$work/dump"; }
 }
 
 # Every kind, with its count in the column of sums: "0  0% 84.62%  3 11.54%  wait_in_read".
@@ -38,14 +38,20 @@ check_top()
     done < <(grep '=' "$work/assorted.log" | grep -v '^threads=')
 }
 
-pprof -top -nodecount=0 -nodefraction=0 "$url"
+whole_dump pprof -top -nodecount=0 -nodefraction=0 "$url"
 says '^Type: threads$' "-top"
 says '^File: assorted$' "-top"
 check_top "-top by URL"
 
-get "$url" -o "$work/a.pb.gz" || fail "GET threads"
-get "$url?tid=1" -o "$work/tid.pb.gz" || fail "GET tid=1"
-get "$url?debug=1" -o "$work/text" || fail "GET debug=1"
+# fetch QUERY FILE: a dump into $work/FILE.
+fetch()
+{
+    whole_dump get "$url$1" -o "$work/dump" || fail "GET threads$1"
+    cp "$work/dump" "$work/$2"
+}
+fetch "" a.pb.gz
+fetch "?tid=1" tid.pb.gz
+get "$url?debug=1" -o "$work/text" || fail "GET threads?debug=1"
 
 pprof -top -nodecount=0 -nodefraction=0 "$work/a.pb.gz"
 check_top "-top of a file"
@@ -63,18 +69,18 @@ says '^ +[0-9]+: 0x[0-9a-f]+ M=[0-9]+ wait_in_poll .*assorted\.c:[0-9]+' "-raw (
 says '^[0-9]+: 0x[0-9a-f]+/0x[0-9a-f]+/0x[0-9a-f]+ .*/assorted [0-9a-f]{16,} \[FN\]\[FL\]\[LN\]' "-raw (a mapping)"
 
 pprof -raw "$work/tid.pb.gz"
-[ "$(grep -c 'tid:\[' "$work/out")" = "$threads" ] || fail "not every thread has its tid"
+[ "$(grep -c 'tid:\[' "$work/dump")" = "$threads" ] || fail "not every thread has its tid"
 
 pprof -traces "$work/a.pb.gz"
 says '^ +5 +[a-zA-Z_]' "-traces"
 for function in wait_in_epoll kind_main wait_far_down main; do
     says "^ +(5 +)?$function$" "-traces"
 done
-[ "$(grep -c '^ *wait_far_down$' "$work/out")" -ge 61 ] || fail "-traces: the deep stack is not whole"
+[ "$(grep -c '^ *wait_far_down$' "$work/dump")" -ge 61 ] || fail "-traces: the deep stack is not whole"
 
 pprof -tags "$work/a.pb.gz"
 says '^ *thread: Total '"$threads"'' "-tags"
-says '^ *5 \([0-9.]+%\): wait_on_conditi$' "-tags"
+says '^ *5\.0 \( *[0-9.]+%\): wait_on_conditi$' "-tags"
 says '^ *state: Total '"$threads"'' "-tags"
 says '^ *syscall: Total ' "-tags"
 
@@ -90,7 +96,7 @@ pprof -dot "$work/a.pb.gz"
 says 'wait_on_mutex' "-dot"
 
 # Two dumps of threads that did not move differ by nothing.
-get "$url" -o "$work/b.pb.gz" || fail "GET threads again"
+fetch "" b.pb.gz
 pprof -top -base "$work/a.pb.gz" "$work/b.pb.gz"
 says 'Showing nodes accounting for 0' "-base"
 

@@ -27,8 +27,8 @@ threads=$(sed -n 's/^threads=//p' "$work/assorted.log")
 # reads QUERY WITH_TID
 reads()
 {
-    get "http://$address/debug/pprof/threads$1" -o "$work/profile" || { fail "GET $1"; return; }
-    node "$SNAG_SOURCE/tests/readers/read_profile.mjs" "$modules/node_modules" "$work/profile" \
+    whole_dump get "http://$address/debug/pprof/threads$1" -o "$work/dump" || { fail "GET threads$1"; return; }
+    node "$SNAG_SOURCE/tests/readers/read_profile.mjs" "$modules/node_modules" "$work/dump" \
         "$threads" "$2" "${expected[@]}" || fail "threads$1 is not read as it should be"
 }
 reads "" 0

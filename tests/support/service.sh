@@ -63,3 +63,17 @@ threads_total()
 {
     get "http://$1/debug/pprof/threads?debug=1" | sed -n '1s/^threads profile: total \([0-9]*\)$/\1/p'
 }
+
+# whole_dump COMMAND...: runs it again until the dump it shows, in $work/dump, is
+# whole. On a loaded machine a running thread may answer its signal too late,
+# which is said in the dump and is no fault of who reads it.
+whole_dump()
+{
+    local i
+    for ((i = 0; i < 30; i++)); do
+        "$@" || return
+        { gzip -dc "$work/dump" 2>/dev/null || cat "$work/dump"; } | grep -qa ' 0 partial' && return
+        sleep 0.1
+    done
+    fail "no dump was whole: $*"
+}
