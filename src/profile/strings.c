@@ -100,7 +100,13 @@ uint32_t strings_add(struct strings *strings, const char *text)
 {
     if (!text)
         return 0;
-    return find_or_add(strings, text, strlen(text), false);
+    struct recent_string *recent = &strings->recent[((uintptr_t)text >> 2) % STRINGS_RECENT];
+    if (recent->from == text && strcmp(strings->all[recent->number].text, text) == 0)
+        return recent->number;
+    uint32_t number = find_or_add(strings, text, strlen(text), false);
+    if (number != HASH_NONE)
+        *recent = (struct recent_string){ .from = text, .number = number };
+    return number;
 }
 
 int strings_compare(const struct strings *strings, uint32_t left, uint32_t right)

@@ -14,12 +14,22 @@ struct string {
     uint32_t written; /* its number in the table that is written; 0: "" or not in use */
 };
 
+/* Most strings come again and again from the same place in memory: where it is
+ * remembered, and still says the same, there is nothing to hash. */
+#define STRINGS_RECENT 64u
+
+struct recent_string {
+    const char *from;
+    uint32_t number;
+};
+
 struct strings {
     struct arena *arena;
     struct string *all; /* [0] is "" */
     size_t count;
     size_t capacity;
     struct hash_index index;
+    struct recent_string recent[STRINGS_RECENT]; /* by the address it came from */
 };
 
 bool strings_init(struct strings *strings, struct arena *arena);

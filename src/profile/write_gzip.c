@@ -1,9 +1,9 @@
 /* write_gzip.c: a profile as gzip'd protobuf, never whole in memory.
  *
- * Protobuf lets a message be written in pieces: a reader merges them, repeated
- * fields by appending. So each piece here is a Profile with one sample (or one location,
- * one string ...) in it, packed into a small buffer, which goes through gzip into the
- * sink whenever it is full. */
+ * A profile is a sequence of fields: one for each sample, location, string.
+ * Each is packed by itself into a small buffer, which goes through gzip into the
+ * sink whenever it is full. Fields of one kind may stand anywhere among others; strings
+ * come last, as in Go's. */
 #include "profile/gzip_stream.h"
 #include "profile/written.h"
 
@@ -11,10 +11,10 @@
 #include "profile.pb-c.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define PACK_SIZE ((size_t)64 << 10)
 
-typedef Perftools__Profiles__Profile Piece;
 typedef Perftools__Profiles__ValueType ValueType;
 typedef Perftools__Profiles__Sample Sample;
 typedef Perftools__Profiles__Label Label;
@@ -23,7 +23,10 @@ typedef Perftools__Profiles__Location Location;
 typedef Perftools__Profiles__Function Function;
 typedef Perftools__Profiles__Line Line;
 
-static const Piece empty_piece = PERFTOOLS__PROFILES__PROFILE__INIT;
+/* Of message Profile, and what begins a field of bytes of known length. */
+enum { SAMPLE_FIELD = 2, MAPPING_FIELD, LOCATION_FIELD, FUNCTION_FIELD, STRING_FIELD };
+#define LENGTH_DELIMITED 2u
+#define PREFIX_MAX (1 + 5) /* a tag and a 32-bit length */
 
 struct encoder {
     struct written *written;
@@ -34,6 +37,7 @@ struct encoder {
     int error;
 
     /* Room for the parts of one message, each as much as the largest needs. */
+    int64_t *comments;
     uint64_t *ids;
     Label *labels;
     Label **label_list;
@@ -47,22 +51,48 @@ static void flush(struct encoder *encoder)
     encoder->length = 0;
 }
 
-/* Packs PIECE behind the bytes that wait. */
-static void put(struct encoder *encoder, const Piece *piece)
+/* Makes room for SIZE more bytes; false without memory. */
+static bool reserve(struct encoder *encoder, size_t size)
 {
-    size_t size = perftools__profiles__profile__get_packed_size(piece);
     if (size > encoder->capacity - encoder->length)
         flush(encoder);
-    if (size > encoder->capacity) {
-        unsigned char *larger = arena_alloc(&encoder->written->arena, size);
-        if (!larger) {
-            encoder->error = -ENOMEM;
-            return;
-        }
-        encoder->packed = larger;
-        encoder->capacity = size;
+    if (size <= encoder->capacity)
+        return true;
+    unsigned char *larger = arena_alloc(&encoder->written->arena, size);
+    if (!larger) {
+        encoder->error = -ENOMEM;
+        return false;
     }
-    encoder->length += perftools__profiles__profile__pack(piece, encoder->packed + encoder->length);
+    encoder->packed = larger;
+    encoder->capacity = size;
+    return true;
+}
+
+/* What stands before the SIZE bytes of FIELD; false without memory for both. */
+static bool begin_field(struct encoder *encoder, unsigned field, size_t size)
+{
+    if (size > UINT32_MAX || !reserve(encoder, PREFIX_MAX + size))
+        return false;
+    encoder->packed[encoder->length++] = (unsigned char)(field << 3 | LENGTH_DELIMITED);
+    size_t rest = size;
+    for (; rest >= 0x80; rest >>= 7)
+        encoder->packed[encoder->length++] = (unsigned char)(rest | 0x80);
+    encoder->packed[encoder->length++] = (unsigned char)rest;
+    return true;
+}
+
+static void put_message(struct encoder *encoder, unsigned field, const ProtobufCMessage *message)
+{
+    if (begin_field(encoder, field, protobuf_c_message_get_packed_size(message)))
+        encoder->length += protobuf_c_message_pack(message, encoder->packed + encoder->length);
+}
+
+/* The fields of the profile itself that HEAD has. */
+static void put_head_fields(struct encoder *encoder, const Perftools__Profiles__Profile *head)
+{
+    if (reserve(encoder, perftools__profiles__profile__get_packed_size(head)))
+        encoder->length +=
+            perftools__profiles__profile__pack(head, encoder->packed + encoder->length);
 }
 
 /* A string's number in the table as it is written. */
@@ -89,23 +119,20 @@ static void put_head(struct encoder *encoder)
         type_list[i] = &types[i];
     }
     ValueType period_type = value_type(encoder, profile->period_type);
-    Piece piece = empty_piece;
-    piece.n_sample_type = profile->type_count;
-    piece.sample_type = type_list;
+    Perftools__Profiles__Profile head = PERFTOOLS__PROFILES__PROFILE__INIT;
+    head.n_sample_type = profile->type_count;
+    head.sample_type = type_list;
     if (profile->type_count > 0)
-        piece.default_sample_type = types[0].type;
-    piece.time_nanos = (int64_t)profile->time_ns;
-    piece.duration_nanos = (int64_t)profile->duration_ns;
-    piece.period_type = profile->period_type.type ? &period_type : NULL;
-    piece.period = profile->period;
-    put(encoder, &piece);
-    for (size_t i = 0; i < profile->comment_count; i++) {
-        int64_t comment = string(encoder, profile->comments[i]);
-        Piece one = empty_piece;
-        one.n_comment = 1;
-        one.comment = &comment;
-        put(encoder, &one);
-    }
+        head.default_sample_type = types[0].type;
+    head.time_nanos = (int64_t)profile->time_ns;
+    head.duration_nanos = (int64_t)profile->duration_ns;
+    head.period_type = profile->period_type.type ? &period_type : NULL;
+    head.period = profile->period;
+    head.n_comment = profile->comment_count;
+    head.comment = encoder->comments;
+    for (size_t i = 0; i < profile->comment_count; i++)
+        encoder->comments[i] = string(encoder, profile->comments[i]);
+    put_head_fields(encoder, &head);
 }
 
 static void put_sample(struct encoder *encoder, const struct sample *sample)
@@ -129,11 +156,7 @@ static void put_sample(struct encoder *encoder, const struct sample *sample)
     message.value = (int64_t *)(uintptr_t)sample->values;
     message.n_label = sample->label_count;
     message.label = encoder->label_list;
-    Sample *list = &message;
-    Piece piece = empty_piece;
-    piece.n_sample = 1;
-    piece.sample = &list;
-    put(encoder, &piece);
+    put_message(encoder, SAMPLE_FIELD, &message.base);
 }
 
 static void put_mapping(struct encoder *encoder, size_t index)
@@ -150,11 +173,7 @@ static void put_mapping(struct encoder *encoder, size_t index)
     message.has_filenames = mapping->has_filenames;
     message.has_line_numbers = mapping->has_line_numbers;
     message.has_inline_frames = mapping->has_inline_frames;
-    Mapping *list = &message;
-    Piece piece = empty_piece;
-    piece.n_mapping = 1;
-    piece.mapping = &list;
-    put(encoder, &piece);
+    put_message(encoder, MAPPING_FIELD, &message.base);
 }
 
 static void put_location(struct encoder *encoder, size_t index)
@@ -170,11 +189,7 @@ static void put_location(struct encoder *encoder, size_t index)
     message.address = location->place->address;
     message.n_line = location->line_count;
     message.line = encoder->line_list;
-    Location *list = &message;
-    Piece piece = empty_piece;
-    piece.n_location = 1;
-    piece.location = &list;
-    put(encoder, &piece);
+    put_message(encoder, LOCATION_FIELD, &message.base);
 }
 
 static void put_function(struct encoder *encoder, size_t index)
@@ -186,20 +201,16 @@ static void put_function(struct encoder *encoder, size_t index)
     message.system_name = string(encoder, function->system_name);
     message.filename = string(encoder, function->file);
     message.start_line = function->start_line;
-    Function *list = &message;
-    Piece piece = empty_piece;
-    piece.n_function = 1;
-    piece.function = &list;
-    put(encoder, &piece);
+    put_message(encoder, FUNCTION_FIELD, &message.base);
 }
 
 static void put_string(struct encoder *encoder, uint32_t number)
 {
-    char *text = (char *)(uintptr_t)encoder->written->profile->strings.all[number].text;
-    Piece piece = empty_piece;
-    piece.n_string_table = 1;
-    piece.string_table = &text;
-    put(encoder, &piece);
+    const struct string *text = &encoder->written->profile->strings.all[number];
+    if (!begin_field(encoder, STRING_FIELD, text->length))
+        return;
+    memcpy(encoder->packed + encoder->length, text->text, text->length);
+    encoder->length += text->length;
 }
 
 /* Makes room for the deepest stack, the most labels, the most inlined lines. */
@@ -220,13 +231,15 @@ static bool make_room(struct encoder *encoder)
             lines = written->locations[i].line_count;
     encoder->capacity = PACK_SIZE;
     encoder->packed = arena_alloc(&written->arena, PACK_SIZE);
+    encoder->comments =
+        arena_array(&written->arena, written->profile->comment_count, sizeof *encoder->comments);
     encoder->ids = arena_array(&written->arena, depth, sizeof *encoder->ids);
     encoder->labels = arena_array(&written->arena, labels, sizeof *encoder->labels);
     encoder->label_list = arena_array(&written->arena, labels, sizeof *encoder->label_list);
     encoder->lines = arena_array(&written->arena, lines, sizeof *encoder->lines);
     encoder->line_list = arena_array(&written->arena, lines, sizeof *encoder->line_list);
-    if (!encoder->packed || !encoder->ids || !encoder->labels || !encoder->label_list ||
-        !encoder->lines || !encoder->line_list)
+    if (!encoder->packed || !encoder->comments || !encoder->ids || !encoder->labels ||
+        !encoder->label_list || !encoder->lines || !encoder->line_list)
         return false;
     for (size_t i = 0; i < labels; i++) {
         perftools__profiles__label__init(&encoder->labels[i]);
