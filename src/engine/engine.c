@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PRIORITIES 3 /* usual events have the middle one; a dump has the lowest */
@@ -87,9 +86,10 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
 
 static int open_wake(struct engine *engine)
 {
-    uint64_t mask = UINT64_C(1) << (ENGINE_WAKE_SIGNAL - 1);
-    engine->wake_fd =
-        (int)syscall(SYS_signalfd4, -1, &mask, sizeof mask, SFD_NONBLOCK | SFD_CLOEXEC);
+    sigset_t wake;
+    sigemptyset(&wake);
+    sigaddset(&wake, ENGINE_WAKE_SIGNAL);
+    engine->wake_fd = signalfd(-1, &wake, SFD_NONBLOCK | SFD_CLOEXEC);
     if (engine->wake_fd < 0)
         return fail(engine, -errno, "the listener cannot be woken: signalfd: %s", strerror(errno));
     engine->wake = event_new(engine->base, engine->wake_fd, EV_READ | EV_PERSIST, on_wake, engine);

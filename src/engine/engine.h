@@ -12,6 +12,7 @@
 #ifndef SNAG_ENGINE_ENGINE_H
 #define SNAG_ENGINE_ENGINE_H
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,10 +20,12 @@
 
 #define ENGINE_ABI 1 /* both sides come from one build; checked all the same */
 
-/* Wakes the engine's thread: blocked there and read by signalfd. It is the
- * number glibc keeps for pthread_cancel and timers, always sent to one thread, so a
- * process-wide signal of the service can never be taken by mistake. */
-#define ENGINE_WAKE_SIGNAL 32
+/* Wakes the engine's thread: blocked there and read by signalfd, so that no
+ * descriptor is shared. Always sent to that one thread. SIGSTKFLT, as no kernel and no
+ * library sends it: a signalfd also takes what is pending for the whole process, and must
+ * never find a signal of the service. (32, which glibc keeps for itself, does not stay
+ * blocked: sigprocmask, which libunwind calls, silently leaves it out.) */
+#define ENGINE_WAKE_SIGNAL SIGSTKFLT
 
 /* A profile asked for by snag_write. Lives on the asking thread's stack, which
  * waits until `done` is 1 (a futex). */

@@ -1,9 +1,11 @@
 /* own_thread.c: the service's thread, made fit for the engine; see own_thread.h.
  *
  * The thread was made by the service's C library, and the engine has another
- * one, whose variables per thread only have their initial values here:
+ * one, which does not know of it:
  *
  *   - its tables of character classes are not set: uselocale() sets them;
+ *   - its environ is the array that the service had when the engine was loaded,
+ *     and the service may free that by setenv(): it gets an empty one;
  *   - when the thread ends nobody tells it, and what its malloc keeps per thread
  *     (up to some 200 kB) would be lost at every snag_stop. So that state is kept:
  *     the block of thread-local variables is copied at the end and put in place in
@@ -15,15 +17,11 @@
 #include <gnu/libc-version.h>
 #include <link.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#define SETXID_SIGNAL 33
 
 /* glibc's has about 200 bytes; one that is larger is left alone. */
 static struct {
@@ -57,38 +55,43 @@ static int find_block(struct dl_phdr_info *info, size_t size, void *argument)
     return 1;
 }
 
-/* Nothing where the C library is the service's own: that one sees to itself. */
-static struct block libc_block(const void *service_errno)
+static struct block libc_block(void)
 {
     struct block block = { NULL, 0 };
-    if (service_errno != &errno)
-        dl_iterate_phdr(find_block, &block);
+    dl_iterate_phdr(find_block, &block);
     if (!block.bytes || block.size > sizeof kept.bytes)
         block.size = 0;
     return block;
 }
 
-/* All of them, also 32, which glibc's functions leave out: it wakes the engine.
- * Only 33 stays open: glibc's setuid() waits until every thread has answered it. */
-static void block_signals(void)
+/* The service's own C library sees to all of it itself. */
+static bool is_service_libc(const void *service_errno)
 {
-    uint64_t blocked = ~(UINT64_C(1) << (SETXID_SIGNAL - 1));
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof blocked);
+    return service_errno == &errno;
+}
+
+static void adopt(void)
+{
+    static char *no_variables[] = { NULL };
+    struct block block = libc_block();
+    if (block.size > 0 && block.size == kept.size)
+        memcpy(block.bytes, kept.bytes, kept.size);
+    uselocale(LC_GLOBAL_LOCALE);
+    environ = no_variables;
 }
 
 void own_thread_begin(const void *service_errno)
 {
-    block_signals();
-    struct block block = libc_block(service_errno);
-    if (block.size > 0 && block.size == kept.size)
-        memcpy(block.bytes, kept.bytes, kept.size);
-    uselocale(LC_GLOBAL_LOCALE);
     prctl(PR_SET_NAME, "snag");
+    if (!is_service_libc(service_errno))
+        adopt();
 }
 
 void own_thread_end(const void *service_errno)
 {
-    struct block block = libc_block(service_errno);
+    if (is_service_libc(service_errno))
+        return;
+    struct block block = libc_block();
     kept.size = block.size;
     if (block.size > 0)
         memcpy(kept.bytes, block.bytes, block.size);
