@@ -120,6 +120,7 @@ static int copy_options(const snag_options *given, snag_options *known, char *er
                  given->size);
         return -EINVAL;
     }
+    memcpy(known, given, given->size < sizeof *known ? given->size : sizeof *known);
     for (size_t i = sizeof *known; i < given->size; i++) {
         if (((const char *)given)[i] != 0) {
             snprintf(error, size,
@@ -129,15 +130,12 @@ static int copy_options(const snag_options *given, snag_options *known, char *er
             return -EINVAL;
         }
     }
-    memcpy(known, given, given->size < sizeof *known ? given->size : sizeof *known);
     return 0;
 }
 
 static int read_fields(const snag_options *options, struct settings *settings, char *error,
                        size_t size)
 {
-    settings->log = options->log;
-    settings->user = options->user;
     if (options->signal_mode < SNAG_SIGNAL_AUTO || options->signal_mode > SNAG_SIGNAL_ALWAYS) {
         snprintf(error, size, "snag_options.signal_mode=%d: never, auto or always is allowed",
                  (int)options->signal_mode);
@@ -175,8 +173,8 @@ int settings_read(const snag_options *options, struct settings *settings, char *
     error[0] = 0;
     snag_options known;
     int status = copy_options(options, &known, error, size);
-    if (options && status == 0)
-        settings->log = known.log, settings->user = known.user;
+    settings->log = known.log;
+    settings->user = known.user;
     if (status == 0) {
         settings->listen_name = "the default";
         status = replace(&settings->listen, "127.0.0.1:6060");
