@@ -102,7 +102,7 @@ static bool counters_usable(const struct target *target, const char *name,
         directory = target->task_fd;
     }
     return proc_read(directory, path, text, sizeof text) > 0 && parse(text, &own) &&
-           (own.run_ns > 0 || own.wait_ns > 0);
+           (own.run_ns > 0 || own.wait_ns > 0 || own.slices > 0);
 }
 
 enum counters procfs_choose_counters(const struct target *target)
