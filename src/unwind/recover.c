@@ -127,6 +127,7 @@ static void try_pointer(struct search *search, uint64_t pointer)
     search->trials++;
     struct path *trial = &unwinder->trial;
     memcpy(trial->frames, search->before->frames, search->before->count * sizeof *trial->frames);
+    memcpy(trial->sps, search->before->sps, search->before->count * sizeof *trial->sps);
     trial->count = search->before->count - 1; /* the walk adds this frame again */
     trial->complete = false;
     trial->trial = true;
@@ -197,6 +198,7 @@ void recover_frame_pointer(struct unwinder *unwinder, const struct frame *frame,
     unwinder->ran_off = false; /* only a candidate did */
     path->count = unwinder->best.count;
     memcpy(path->frames, unwinder->best.frames, path->count * sizeof *path->frames);
+    memcpy(path->sps, unwinder->best.sps, path->count * sizeof *path->sps);
     path->complete = true;
     path->partial = unwinder->best.partial;
 }

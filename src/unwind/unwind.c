@@ -57,13 +57,31 @@ struct rule *unwinder_rule(struct unwinder *unwinder, uint64_t address)
     return rule;
 }
 
-static void begin_walk(struct unwinder *unwinder, const struct stack_copy *copy)
+/* Forgets what was learnt about modules that are not there any more. */
+static void follow_modules(struct unwinder *unwinder)
 {
     uint64_t generation = modules_generation(unwinder->modules);
-    if (generation != unwinder->generation) {
-        unwinder_trim(unwinder);
-        unwinder->generation = generation;
-    }
+    if (generation == unwinder->generation)
+        return;
+    unwinder_trim(unwinder);
+    unwinder->generation = generation;
+}
+
+bool unwind_called(struct unwinder *unwinder, uint64_t return_address, uint64_t *function)
+{
+    follow_modules(unwinder);
+    struct rule *rule = unwinder_rule(unwinder, return_address - 1);
+    if (!rule)
+        return false;
+    if (rule->call == CALL_UNREAD)
+        code_read_call(&unwinder->code, rule);
+    *function = rule->call_target;
+    return rule->call == CALL_DIRECT;
+}
+
+static void begin_walk(struct unwinder *unwinder, const struct stack_copy *copy)
+{
+    follow_modules(unwinder);
     unwinder->copy = copy;
     unwinder->ran_off = false;
     unwinder->read_outside = false;
@@ -91,6 +109,7 @@ void unwind_stack(struct unwinder *unwinder, const struct stack_copy *copy,
     memcpy(frame.saved, copy->registers.saved, sizeof frame.saved);
     walk_on(unwinder, frame, path);
     memcpy(trace->frames, path->frames, path->count * sizeof *path->frames);
+    memcpy(trace->sps, path->sps, path->count * sizeof *path->sps);
     trace->count = path->count;
     trace->partial = path->partial;
     trace->ran_off = !path->complete && unwinder->ran_off;

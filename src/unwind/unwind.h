@@ -17,6 +17,8 @@ struct modules;
 
 struct stack_trace {
     uint64_t frames[FRAMES_MAX]; /* innermost first; see base/stack.h */
+    uint64_t
+        sps[FRAMES_MAX]; /* the stack pointer in each: frame i's memory lies below sps[i + 1] */
     size_t count;
     const char *partial; /* NULL when the outermost frame was reached by tables alone; else
                             why not, a constant phrase ("stack ends in unmapped memory") */
@@ -36,6 +38,10 @@ void unwinder_free(struct unwinder *unwinder);
  * copy's ip is 0. Never loops, never faults, whatever the bytes. */
 void unwind_stack(struct unwinder *unwinder, const struct stack_copy *copy,
                   struct stack_trace *trace);
+
+/* The function that the call before RETURN_ADDRESS names, directly or through the PLT; what has
+ * run since may be one that it jumped to. False: it names none, or there is no call. */
+bool unwind_called(struct unwinder *unwinder, uint64_t return_address, uint64_t *function);
 
 /* Forgets the rows learnt (the modules changed, or to give memory back). */
 void unwinder_trim(struct unwinder *unwinder);

@@ -221,6 +221,7 @@ static bool check_call(struct unwinder *unwinder, uint64_t start, const struct f
 
 static void add_frame(struct path *path, const struct frame *frame)
 {
+    path->sps[path->count] = frame->sp;
     path->frames[path->count++] = frame->ip | (frame->exact ? FRAME_EXACT : 0);
 }
 

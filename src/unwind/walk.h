@@ -28,6 +28,7 @@ struct frame {
 /* The frames found so far, and how well they hang together. */
 struct path {
     uint64_t frames[FRAMES_MAX];
+    uint64_t sps[FRAMES_MAX];
     size_t count;
     bool complete;           /* the outermost frame was reached ... */
     uint64_t top;            /* ... and its stack pointer was this */
