@@ -17,7 +17,10 @@ struct target {
     bool self;       /* the own process: signals may be used */
     int proc_fd;     /* directory /proc/PID */
     int task_fd;     /* directory /proc/PID/task */
-    int mem_fd;      /* /proc/PID/mem for kernels that refuse process_vm_readv; -1 without */
+    int live_fd;     /* directory /proc/PID/task/TID of a thread that lives: a leader that has
+                        exited while others go on has no maps, no memory, no exe */
+    pid_t live_tid;  /* that thread */
+    int mem_fd;      /* its `mem`, for kernels that refuse process_vm_readv; -1 without */
     bool vm_refused; /* process_vm_readv answered EPERM or ENOSYS once: use mem_fd */
     pid_t own_tid;   /* the thread that looks, left out of lists; 0 outside the target */
 };

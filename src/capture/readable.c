@@ -35,7 +35,7 @@ static bool parse_line(const char *line, struct readable *range)
 struct readable_list *readable_list_read(struct target *target)
 {
     char *text;
-    if (proc_read_whole(target->proc_fd, "maps", &text) < 0)
+    if (proc_read_whole(target->live_fd, "maps", &text) < 0)
         return NULL;
     size_t lines = 1;
     for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)

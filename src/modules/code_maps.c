@@ -40,7 +40,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 
 bool code_maps_hash(struct target *target, uint64_t *hash)
 {
-    int fd = openat(target->proc_fd, "maps", O_RDONLY | O_CLOEXEC);
+    int fd = openat(target->live_fd, "maps", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     uint64_t sum = 1;

@@ -248,7 +248,7 @@ static void forget_new(struct modules *modules, size_t count_before)
 static int read_maps(struct modules *modules)
 {
     char *text;
-    ssize_t length = proc_read_whole(modules->target->proc_fd, "maps", &text);
+    ssize_t length = proc_read_whole(modules->target->live_fd, "maps", &text);
     if (length < 0)
         return (int)length;
     struct refresh refresh = { .modules = modules };
