@@ -90,7 +90,8 @@ bool procfs_parse_switches(const char *text, struct stillness *out)
 }
 
 static bool counters_usable(const struct target *target, const char *name,
-                            bool (*parse)(const char *text, struct stillness *out))
+                            bool (*parse)(const char *text, struct stillness *out),
+                            bool unless_zero)
 {
     char path[64];
     char text[STATUS_SIZE];
@@ -102,14 +103,14 @@ static bool counters_usable(const struct target *target, const char *name,
         directory = target->task_fd;
     }
     return proc_read(directory, path, text, sizeof text) > 0 && parse(text, &own) &&
-           (own.run_ns > 0 || own.wait_ns > 0 || own.slices > 0);
+           (!unless_zero || own.run_ns > 0 || own.wait_ns > 0 || own.slices > 0);
 }
 
 enum counters procfs_choose_counters(const struct target *target)
 {
-    if (counters_usable(target, "schedstat", procfs_parse_schedstat))
+    if (counters_usable(target, "schedstat", procfs_parse_schedstat, true))
         return COUNTERS_SCHEDSTAT;
-    if (counters_usable(target, "status", procfs_parse_switches))
+    if (counters_usable(target, "status", procfs_parse_switches, false))
         return COUNTERS_SWITCHES;
     return COUNTERS_NONE;
 }

@@ -41,6 +41,8 @@ struct thread_dump {
     size_t by_procfs, by_signal, partial; /* how many were captured how */
     size_t kept;                          /* of by_procfs: proven still, not read again */
     bool listed_all;                      /* false: /proc/PID/task could not be read to its end */
+    const char *hidden; /* why registers cannot be read here, so that blocked threads too had to be
+                           asked by signal, or are partial; NULL: they can */
 };
 
 struct thread_source;
