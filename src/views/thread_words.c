@@ -1,15 +1,10 @@
-/* thread_words.c: the words of a thread dump; see thread_words.h.
- *
- * Names that others chose (threads, functions, files) go out by sink_plain: an
- * escape sequence in one must not reach the operator's terminal. */
+/* thread_words.c: the words of a thread dump; see thread_words.h. */
 #include "views/thread_words.h"
 
 #include "base/sink.h"
-#include "modules/modules.h"
 #include "sources/threads.h"
-#include "symbolize/symbolize.h"
+#include "views/frames.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 const char *thread_state_word(char state)
@@ -63,42 +58,10 @@ void thread_write_doing(struct sink *sink, const struct thread_sample *thread)
     sink_duration(sink, thread->blocked_ns);
 }
 
-static void write_line(struct sink *sink, const struct location *location, size_t index,
-                       int with_addresses)
-{
-    const struct source_line *line = &location->lines[index];
-    sink_plain(sink, line->function);
-    if (with_addresses && location->has_function && index + 1 == location->line_count)
-        sink_printf(sink, "+0x%" PRIx64, location->function_offset);
-    if (line->file) {
-        sink_puts(sink, " at ");
-        sink_plain(sink, line->file);
-        if (line->line > 0)
-            sink_printf(sink, ":%d", line->line);
-    } else if (location->module && location->has_function) {
-        sink_puts(sink, " in ");
-        sink_plain(sink, module_name(location->module));
-    }
-    sink_puts(sink, index + 1 < location->line_count ? " (inlined)\n" : "\n");
-}
-
-static void write_frame(struct sink *sink, uint64_t frame, size_t number,
-                        struct symbolizer *symbolizer, const char *indent, int with_addresses)
-{
-    const struct location *location = symbolize(symbolizer, frame_lookup(frame));
-    for (size_t i = 0; i < location->line_count; i++) {
-        sink_printf(sink, "%s#%-3zu ", indent, number);
-        if (with_addresses)
-            sink_printf(sink, "0x%016" PRIx64 " ", frame_address(frame));
-        write_line(sink, location, i, with_addresses);
-    }
-}
-
 void thread_write_stack(struct sink *sink, const struct thread_sample *thread,
                         struct symbolizer *symbolizer, const char *indent, int with_addresses)
 {
-    for (size_t i = 0; i < thread->frame_count; i++)
-        write_frame(sink, thread->frames[i], i, symbolizer, indent, with_addresses);
+    frames_write(sink, thread->frames, thread->frame_count, symbolizer, indent, with_addresses);
     if (thread->how == CAPTURE_PARTIAL)
         sink_printf(sink, "%s%s: %s\n", indent,
                     thread->frame_count > 0 ? "the rest is missing" : "no stack",

@@ -5,32 +5,11 @@
 #include "views/threads_view.h"
 
 #include "base/sink.h"
-#include "modules/modules.h"
 #include "sources/threads.h"
-#include "symbolize/symbolize.h"
+#include "views/frames.h"
 #include "views/thread_words.h"
 
 #include <inttypes.h>
-
-static void write_frame(struct sink *sink, uint64_t frame, struct symbolizer *symbolizer)
-{
-    const struct location *location = symbolize(symbolizer, frame_lookup(frame));
-    for (size_t i = 0; i < location->line_count; i++) {
-        const struct source_line *line = &location->lines[i];
-        sink_printf(sink, "%s\n    {\"address\": \"0x%" PRIx64 "\", \"module\": ", i ? "," : "",
-                    frame_address(frame));
-        sink_json_string(sink, location->module ? location->module->path : NULL);
-        sink_puts(sink, ", \"function\": ");
-        sink_json_string(sink, line->function);
-        sink_puts(sink, ", \"file\": ");
-        sink_json_string(sink, line->file);
-        if (line->line > 0)
-            sink_printf(sink, ", \"line\": %d", line->line);
-        else
-            sink_puts(sink, ", \"line\": null");
-        sink_printf(sink, ", \"inlined\": %s}", i + 1 < location->line_count ? "true" : "false");
-    }
-}
 
 static void write_syscall(struct sink *sink, const struct thread_sample *thread)
 {
@@ -60,12 +39,9 @@ static void write_thread(struct sink *sink, const struct thread_sample *thread,
     sink_puts(sink, ", \"capture\": ");
     sink_json_string(sink, thread_capture_word(thread, text, sizeof text));
     write_syscall(sink, thread);
-    sink_puts(sink, ",\n   \"frames\": [");
-    for (size_t i = 0; i < thread->frame_count; i++) {
-        sink_puts(sink, i ? "," : "");
-        write_frame(sink, thread->frames[i], symbolizer);
-    }
-    sink_puts(sink, "]}");
+    sink_puts(sink, ",\n   \"frames\": ");
+    frames_write_json(sink, thread->frames, thread->frame_count, symbolizer);
+    sink_puts(sink, "}");
 }
 
 void threads_write_json(struct sink *sink, const struct thread_dump *dump,
