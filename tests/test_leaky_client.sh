@@ -12,11 +12,11 @@ examples=$SNAG_BUILD/examples
 service local_server "$examples/local_server" 0 300
 port=${address##*:}
 
-# 400 requests in two seconds: 100 of each kind; 100 responses leak a thread, 100 a socket.
-service leaky "$examples/leaky_client" "$port" -n 400 -r 200 -t 120
+# 400 requests in four seconds: 100 of each kind; 100 responses leak a thread, 100 a socket.
+service leaky "$examples/leaky_client" "$port" -n 400 -r 100 -t 120
 leaky=$address
 leaky_process=$process
-service fixed "$examples/fixed_client" "$port" -n 400 -r 200 -t 120
+service fixed "$examples/fixed_client" "$port" -n 400 -r 100 -t 120
 fixed=$address
 fixed_process=$process
 

@@ -49,7 +49,8 @@ service()
         fail "$name did not start: $(head -n 3 "$work/$name.log")"
         exit 1
     fi
-    read -r process _ <"/proc/$runner/task/$runner/children" || process=
+    process=$(cat "/proc/$runner/task/$runner/children" 2>/dev/null)
+    process=${process%% *}
 }
 
 # get URL [OPTION...]: the body; fails on an HTTP error.
