@@ -1,21 +1,24 @@
+/* clang-format off: the drawing is to be kept */
 /* slot.h: what the asking thread and the signal handler share.
  *
  * A slot is bound to one thread from the asking until that thread has
  * answered or is gone. Its word holds a generation and a state; every change of hands is
  * one compare-and-swap of the whole word:
  *
- *                   asker                handler, in the thread asked
- *     FREE     ---- ask ---->  ASKED
- *                              ASKED    ---- claim ---->  CLAIMED
- *                              CLAIMED  -- copied --->    ANSWERED
- *     FREE     <- collect ---  ANSWERED
- *                              ASKED  -- give up ->  GIVEN_UP   (by the asker, in vain after a
- * claim) GIVEN_UP ---- late ----->  ANSWERED   (nothing is copied) GIVEN_UP -- ask again ->   ASKED
- * (the same thread, next generation)
+ *     asker                          handler, in the thread asked
+ *     FREE      -- ask --------->    ASKED
+ *     ASKED                          -- claim -------->    CLAIMED
+ *     CLAIMED                        -- copied ------->    ANSWERED
+ *     ANSWERED  -- collect ----->    FREE
+ *     ASKED     -- give up ----->    GIVEN_UP
+ *     GIVEN_UP                       -- too late ----->    ANSWERED (nothing is copied)
+ *     GIVEN_UP  -- ask again --->    ASKED (the same thread, next generation)
  *
+ * To give up on a slot that was just claimed is in vain: its answer is taken.
  * The fields below the word belong to the handler while the state is CLAIMED, and to the asker
  * while it is FREE or ANSWERED. The table is never unmapped and its slots are
  * never moved: a signal may be handled at any later time. */
+/* clang-format on */
 #ifndef SNAG_CAPTURE_SLOT_H
 #define SNAG_CAPTURE_SLOT_H
 
