@@ -20,16 +20,18 @@ struct tracking;
 struct origin {
     const uint64_t *frames;
     size_t frame_count;
-    const char *call; /* that made it: "socket", "accept4", "pthread_create" */
-    pid_t tid;        /* the thread that did */
-    uint64_t time_ns; /* CLOCK_MONOTONIC */
+    const char *call;    /* that made it: "socket", "accept4", "pthread_create" */
+    pid_t tid;           /* the thread that did */
+    uint64_t time_ns;    /* CLOCK_MONOTONIC, up to 4 ms behind */
+    const char *partial; /* why the frames are not all there are (a constant); NULL: they are */
 };
 
 /* A close of a descriptor that was not open. */
 struct double_close {
     int fd;
-    struct origin closed; /* the failing close */
-    struct origin before; /* who closed it before; frame_count 0: not known */
+    uint64_t times;       /* that these same two stacks did it */
+    struct origin closed; /* the failing close, the first of them */
+    struct origin before; /* who closed it before; call NULL: not known */
 };
 
 /* MODULES tells where the tables are; must outlive it. NULL without memory. */
@@ -44,9 +46,19 @@ bool tracking_refresh(struct tracking *tracking);
 bool tracking_fd(const struct tracking *tracking, int fd, struct origin *origin);
 bool tracking_thread(const struct tracking *tracking, pid_t tid, struct origin *origin);
 
+/* Whether ORIGIN, an answer of tracking_fd, can have opened what /proc/PID/fd/N leads to
+ * ("socket:[7]",
+ * "/dev/null"). A number that was closed and opened again past tracking still has its former
+ * opener in the tables; where the kind of descriptor differs this tells. */
+bool tracking_fits(const struct origin *origin, const char *link);
+
 /* How many closes of descriptors that were not open there have been, and the first of them. */
 uint64_t tracking_double_closes(const struct tracking *tracking, const struct double_close **list,
                                 size_t *count);
+
+/* How many opens and closes could not be recorded (more descriptors than the tables hold, two
+ * threads at one number in the same instant). */
+uint64_t tracking_lost(const struct tracking *tracking);
 
 /* Gives back what the last refresh read. */
 void tracking_trim(struct tracking *tracking);

@@ -1,0 +1,402 @@
+/* tracking.c: the tables of libsnag-track, read from outside; see tracking.h.
+ *
+ * The service goes on writing meanwhile. Descriptors and threads are read
+ * twice and taken where both readings are equal and the version is even; what
+ * moved is read again a few times. The pool of stacks is read after them,
+ * since it only grows: whatever number an entry had, its stack is there by then. */
+#include "sources/tracking.h"
+
+#include "base/arena.h"
+#include "base/target.h"
+#include "modules/modules.h"
+#include "sources/tracking_symbol.h"
+#include "stacks/pool.h"
+#include "stacks/stacks.h"
+#include "track/calls.h"
+#include "track/layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READINGS 4
+
+/* An event as it was read. */
+struct event {
+    uint64_t time_ns;
+    uint32_t stack;
+    int32_t tid;
+};
+
+/* What is known of a descriptor or a thread: KEY is its number. */
+struct record {
+    int32_t key;
+    uint32_t call;
+    struct event event;
+};
+
+struct records {
+    struct record *list; /* by ascending key */
+    size_t count;
+    size_t capacity;
+};
+
+struct tracking {
+    struct target *target;
+    const struct modules *modules;
+    size_t searched;             /* modules looked at for the tables */
+    const struct module *module; /* that has them; NULL not found yet */
+    uint64_t root_address;
+
+    struct arena arena; /* owns all below */
+    struct track_root *root;
+    struct records fds;
+    struct records threads;
+    struct double_close *double_closes;
+    size_t double_close_count;
+    uint32_t *places;
+    uint32_t place_count;
+    uint64_t *words; /* of the pool's chunks, one after the other */
+    uint32_t word_count;
+};
+
+struct tracking *tracking_new(struct target *target, const struct modules *modules)
+{
+    struct tracking *tracking = calloc(1, sizeof *tracking);
+    if (!tracking)
+        return NULL;
+    tracking->target = target;
+    tracking->modules = modules;
+    return tracking;
+}
+
+void tracking_trim(struct tracking *tracking)
+{
+    arena_release(&tracking->arena);
+    tracking->root = NULL;
+    tracking->fds = tracking->threads = (struct records){ 0 };
+    tracking->double_closes = NULL;
+    tracking->double_close_count = 0;
+    tracking->places = NULL;
+    tracking->place_count = 0;
+    tracking->words = NULL;
+    tracking->word_count = 0;
+}
+
+void tracking_free(struct tracking *tracking)
+{
+    if (!tracking)
+        return;
+    tracking_trim(tracking);
+    free(tracking);
+}
+
+/* Looks at the modules that came since the last time. */
+static bool find_root(struct tracking *tracking)
+{
+    static const char library[] = "libsnag-track";
+    if (tracking->module && !tracking->module->retired)
+        return true;
+    tracking->module = NULL;
+    for (; tracking->searched < modules_count(tracking->modules); tracking->searched++) {
+        const struct module *module = modules_at(tracking->modules, tracking->searched);
+        if (module->retired || !module->is_elf ||
+            strncmp(module_name(module), library, strlen(library)) != 0)
+            continue;
+        tracking->root_address = loaded_symbol(tracking->target, module->bias, TRACK_ROOT_SYMBOL);
+        if (tracking->root_address == 0)
+            continue;
+        tracking->module = module;
+        return true;
+    }
+    return false;
+}
+
+static bool read_root(struct tracking *tracking)
+{
+    struct track_root *root = arena_alloc(&tracking->arena, sizeof *root);
+    if (!root || !target_read_all(tracking->target, tracking->root_address, root, sizeof *root) ||
+        root->magic != TRACK_MAGIC || root->version != TRACK_VERSION ||
+        root->size != sizeof *root || !atomic_load_explicit(&root->ready, memory_order_relaxed))
+        return false;
+    tracking->root = root;
+    return true;
+}
+
+static bool add(struct tracking *tracking, struct records *records, const struct record *record)
+{
+    if (records->count == records->capacity) {
+        size_t capacity = records->capacity ? records->capacity * 2 : 256;
+        struct record *list = arena_array(&tracking->arena, capacity, sizeof *list);
+        if (!list)
+            return false;
+        if (records->count > 0)
+            memcpy(list, records->list, records->count * sizeof *list);
+        records->list = list;
+        records->capacity = capacity;
+    }
+    records->list[records->count++] = *record;
+    return true;
+}
+
+/* Everything below is a copy of ours: the plain values of its atomics. */
+#define PLAIN(field) atomic_load_explicit(&(field), memory_order_relaxed)
+
+static struct event plain_event(struct track_event *event)
+{
+    return (struct event){ PLAIN(event->time_ns), PLAIN(event->stack), PLAIN(event->tid) };
+}
+
+/* Reads SIZE bytes twice, each time anew; *SECOND is what they were a moment after *FIRST. */
+static bool read_twice(struct tracking *tracking, uint64_t address, void *first, void *second,
+                       size_t size)
+{
+    return target_read_all(tracking->target, address, first, size) &&
+           target_read_all(tracking->target, address, second, size);
+}
+
+static bool settled(struct track_fd *first, const struct track_fd *second)
+{
+    return memcmp(first, second, sizeof *first) == 0 && PLAIN(first->version) % 2 == 0;
+}
+
+static bool take_fd(struct tracking *tracking, uint64_t address, int32_t fd, struct track_fd *entry,
+                    const struct track_fd *second)
+{
+    struct track_fd other = *second;
+    bool steady = settled(entry, &other);
+    for (int i = 0; i < READINGS && !steady; i++)
+        steady =
+            read_twice(tracking, address, entry, &other, sizeof other) && settled(entry, &other);
+    if (!steady || PLAIN(entry->state) != TRACK_OPEN)
+        return true;
+    struct record record = { fd, PLAIN(entry->opened_call), plain_event(&entry->opened) };
+    return add(tracking, &tracking->fds, &record);
+}
+
+static bool read_fds(struct tracking *tracking)
+{
+    const size_t size = TRACK_FD_CHUNK * sizeof(struct track_fd);
+    struct track_fd *first = arena_alloc(&tracking->arena, size);
+    struct track_fd *second = arena_alloc(&tracking->arena, size);
+    if (!first || !second)
+        return false;
+    for (uint32_t i = 0; i < TRACK_FD_CHUNKS; i++) {
+        uint64_t chunk = PLAIN(tracking->root->fd_chunks[i]);
+        if (chunk == 0 || !read_twice(tracking, chunk, first, second, size))
+            continue;
+        for (uint32_t j = 0; j < TRACK_FD_CHUNK; j++)
+            if (PLAIN(first[j].version) != 0 || PLAIN(second[j].version) != 0)
+                if (!take_fd(tracking, chunk + j * sizeof *first, (int32_t)(i * TRACK_FD_CHUNK + j),
+                             &first[j], &second[j]))
+                    return false;
+    }
+    return true;
+}
+
+/* A slot is written by its thread alone and before its tid is set, so one that is equal in two
+ * readings is whole. */
+static bool take_thread(struct tracking *tracking, struct track_thread *first,
+                        const struct track_thread *second)
+{
+    if (PLAIN(first->tid) == 0 || memcmp(first, second, sizeof *first) != 0 ||
+        PLAIN(first->epoch) != PLAIN(tracking->root->epoch))
+        return true;
+    struct record record = { PLAIN(first->tid), PLAIN(first->call), plain_event(&first->created) };
+    return add(tracking, &tracking->threads, &record);
+}
+
+/* By tid; of two of the same (a thread that ended without a trace) the newer one first. */
+static int by_key(const void *left, const void *right)
+{
+    const struct record *a = left;
+    const struct record *b = right;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    return (a->event.time_ns < b->event.time_ns) - (a->event.time_ns > b->event.time_ns);
+}
+
+static bool read_threads(struct tracking *tracking)
+{
+    const size_t size = TRACK_THREAD_CHUNK * sizeof(struct track_thread);
+    struct track_thread *first = arena_alloc(&tracking->arena, size);
+    struct track_thread *second = arena_alloc(&tracking->arena, size);
+    if (!first || !second)
+        return false;
+    uint32_t count = PLAIN(tracking->root->thread_count);
+    for (uint32_t i = 0; i < TRACK_THREAD_CHUNKS && i * TRACK_THREAD_CHUNK < count; i++) {
+        uint64_t chunk = PLAIN(tracking->root->thread_chunks[i]);
+        if (chunk == 0 || !read_twice(tracking, chunk, first, second, size))
+            continue;
+        for (uint32_t j = 0; j < TRACK_THREAD_CHUNK; j++)
+            if (!take_thread(tracking, &first[j], &second[j]))
+                return false;
+    }
+    if (tracking->threads.count > 1)
+        qsort(tracking->threads.list, tracking->threads.count, sizeof(struct record), by_key);
+    return true;
+}
+
+static bool read_places(struct tracking *tracking, uint64_t pool, uint32_t count)
+{
+    if (count > POOL_STACKS)
+        count = POOL_STACKS;
+    tracking->places = arena_array(&tracking->arena, count, sizeof *tracking->places);
+    if (!tracking->places ||
+        !target_read_all(tracking->target, pool + offsetof(struct stack_pool, places),
+                         tracking->places, count * sizeof *tracking->places))
+        return false;
+    tracking->place_count = count;
+    return true;
+}
+
+static bool read_chunks(struct tracking *tracking, const uint64_t *chunks, uint32_t used)
+{
+    if (used > POOL_CHUNKS * POOL_CHUNK_WORDS)
+        used = POOL_CHUNKS * POOL_CHUNK_WORDS;
+    tracking->words = arena_array(&tracking->arena, used, sizeof *tracking->words);
+    if (!tracking->words)
+        return false;
+    for (uint32_t at = 0; at < used; at += POOL_CHUNK_WORDS) {
+        uint32_t count = used - at < POOL_CHUNK_WORDS ? used - at : POOL_CHUNK_WORDS;
+        uint64_t chunk = chunks[at / POOL_CHUNK_WORDS];
+        if (chunk != 0) /* one that cannot be read is zeros: stacks without frames */
+            target_read_all(tracking->target, chunk, tracking->words + at,
+                            count * sizeof *tracking->words);
+    }
+    tracking->word_count = used;
+    return true;
+}
+
+static bool read_pool(struct tracking *tracking)
+{
+    struct {
+        uint32_t count;
+        uint32_t used;
+        uint64_t refused;
+        uint64_t chunks[POOL_CHUNKS];
+    } head;
+    _Static_assert(sizeof head == offsetof(struct stack_pool, places), "the head of the pool");
+    uint64_t pool = PLAIN(tracking->root->pool);
+    if (pool == 0)
+        return true;
+    return target_read_all(tracking->target, pool, &head, sizeof head) &&
+           read_places(tracking, pool, head.count) && read_chunks(tracking, head.chunks, head.used);
+}
+
+static const char *call_name(uint32_t call)
+{
+#define TRACK_CALL_NAME(name, makes) #name,
+    static const char *const names[] = { "none", TRACK_CALLS(TRACK_CALL_NAME) };
+#undef TRACK_CALL_NAME
+    return call > CALL_none && call < CALL_COUNT ? names[call] : NULL;
+}
+
+/* The node of stack NUMBER within what was read; NULL when there is none. */
+static const struct stack_node *node_of(const struct tracking *tracking, uint32_t number)
+{
+    if (number < STACK_FIRST || number >= tracking->place_count)
+        return NULL;
+    uint32_t place = tracking->places[number];
+    if (place >= tracking->word_count || tracking->word_count - place < NODE_WORDS)
+        return NULL;
+    const struct stack_node *node = (const struct stack_node *)(tracking->words + place);
+    size_t room = tracking->word_count - place - NODE_WORDS;
+    return node->count > 0 && node->count <= room ? node : NULL;
+}
+
+static bool origin_of(const struct tracking *tracking, uint32_t call, const struct event *event,
+                      struct origin *origin)
+{
+    const struct stack_node *node = node_of(tracking, event->stack);
+    *origin = (struct origin){
+        .call = call_name(call),
+        .tid = event->tid,
+        .time_ns = event->time_ns,
+    };
+    if (node) {
+        origin->frames = node->frames;
+        origin->frame_count = node->count;
+        origin->partial = stack_end_words(node->end);
+    } else {
+        origin->partial = "there was no room left for this stack";
+    }
+    return origin->call != NULL;
+}
+
+static bool read_double_closes(struct tracking *tracking)
+{
+    struct track_root *root = tracking->root;
+    uint32_t count = PLAIN(root->bad_close_count);
+    if (count > TRACK_BAD_CLOSES)
+        count = TRACK_BAD_CLOSES;
+    if (count == 0)
+        return true;
+    tracking->double_closes = arena_array(&tracking->arena, count, sizeof *tracking->double_closes);
+    if (!tracking->double_closes)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct track_bad_close *from = &root->bad_close[i];
+        struct double_close *to = &tracking->double_closes[tracking->double_close_count];
+        struct event closed = plain_event(&from->closed);
+        struct event before = plain_event(&from->before);
+        if (!PLAIN(from->ready) || !origin_of(tracking, PLAIN(from->call), &closed, &to->closed))
+            continue;
+        to->fd = PLAIN(from->fd);
+        to->times = PLAIN(from->times);
+        if (!origin_of(tracking, PLAIN(from->before_call), &before, &to->before))
+            to->before = (struct origin){ .frames = NULL };
+        tracking->double_close_count++;
+    }
+    return true;
+}
+
+bool tracking_refresh(struct tracking *tracking)
+{
+    tracking_trim(tracking);
+    if (!find_root(tracking) || !read_root(tracking))
+        return false;
+    if (read_fds(tracking) && read_threads(tracking) && read_pool(tracking) &&
+        read_double_closes(tracking))
+        return true;
+    tracking_trim(tracking);
+    return false;
+}
+
+static const struct record *find(const struct records *records, int32_t key)
+{
+    size_t low = 0;
+    size_t high = records->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (records->list[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < records->count && records->list[low].key == key ? &records->list[low] : NULL;
+}
+
+bool tracking_fd(const struct tracking *tracking, int fd, struct origin *origin)
+{
+    const struct record *record = find(&tracking->fds, fd);
+    return record && origin_of(tracking, record->call, &record->event, origin);
+}
+
+bool tracking_thread(const struct tracking *tracking, pid_t tid, struct origin *origin)
+{
+    const struct record *record = find(&tracking->threads, tid);
+    return record && origin_of(tracking, record->call, &record->event, origin);
+}
+
+uint64_t tracking_double_closes(const struct tracking *tracking, const struct double_close **list,
+                                size_t *count)
+{
+    *list = tracking->double_closes;
+    *count = tracking->double_close_count;
+    return tracking->root ? PLAIN(tracking->root->bad_closes) : 0;
+}
+
+uint64_t tracking_lost(const struct tracking *tracking)
+{
+    return tracking->root ? PLAIN(tracking->root->lost) : 0;
+}
