@@ -22,6 +22,7 @@ struct thread_record {
     bool in_syscall;
     long syscall_number;
     uint64_t arguments[6];
+    uint64_t stack_pointer;
     struct kept_stack *stack;
     bool blocked_known;        /* blocked_since is when it last ran; else when it was ... */
     uint64_t blocked_since_ns; /* ... first seen so (CLOCK_MONOTONIC) */

@@ -189,6 +189,7 @@ static void record_capture(struct making *making, struct thread_record *record,
     record->in_syscall = captured->in_syscall;
     record->syscall_number = captured->syscall_number;
     memcpy(record->arguments, captured->arguments, sizeof record->arguments);
+    record->stack_pointer = captured->stack.registers.sp;
     record->inode = record->listed_inode;
     stack_store_put(stacks, record->stack);
     record->stack = trace->count > 0 ? stack_store_get(stacks, trace->frames, trace->count) : NULL;
@@ -263,6 +264,24 @@ static void renew_name(struct making *making, struct thread_record *record)
         thread_name_parse(text, (size_t)length, record->facts.name);
 }
 
+static int compare_tid(const void *tid, const void *record)
+{
+    pid_t left = *(const pid_t *)tid;
+    pid_t right = (*(struct thread_record *const *)record)->tid;
+    return (left > right) - (left < right);
+}
+
+bool thread_source_is_still(struct thread_source *source, const struct thread_sample *thread)
+{
+    struct stillness now;
+    struct thread_table *table = &source->table;
+    struct thread_record **record = bsearch(&thread->tid, table->records, table->count,
+                                            sizeof(struct thread_record *), compare_tid);
+    return record && thread->is_still &&
+           capture_stillness(source->capture, thread->tid, &(*record)->files, &now) == 0 &&
+           stillness_equal(&now, &thread->still);
+}
+
 static void add_job(struct making *making, struct thread_record *record)
 {
     struct capture_job *job = &making->jobs[making->job_count];
@@ -324,6 +343,9 @@ static void fill_sample(struct making *making, const struct thread_record *recor
     sample->in_syscall = record->in_syscall;
     sample->syscall_number = record->syscall_number;
     memcpy(sample->arguments, record->arguments, sizeof sample->arguments);
+    sample->stack_pointer = record->stack_pointer;
+    sample->still = record->still;
+    sample->is_still = record->is_still;
     sample->blocked_known = record->blocked_known;
     if (record->facts.state != 'R' && record->blocked_since_ns < making->began_ns)
         sample->blocked_ns = making->began_ns - record->blocked_since_ns;

@@ -26,8 +26,12 @@ struct thread_sample {
     bool in_syscall;
     long syscall_number; /* with in_syscall */
     uint64_t arguments[6];
-    bool blocked_known;     /* blocked_ns is exact; else "at least" */
-    uint64_t blocked_ns;    /* how long the thread has not run; 0 when it is running */
+    uint64_t stack_pointer; /* of the innermost frame; 0 unknown */
+    struct stillness still; /* the counters at the capture ... */
+    bool is_still;       /* ... were the same before and after, so the stack is that of one moment
+                            and true as long as they stay so */
+    bool blocked_known;  /* blocked_ns is exact; else "at least" */
+    uint64_t blocked_ns; /* how long the thread has not run; 0 when it is running */
     const uint64_t *frames; /* innermost first, see base/stack.h; in the dump's arena */
     size_t frame_count;     /* may be 0 (why says) */
 };
@@ -56,6 +60,9 @@ void thread_source_free(struct thread_source *source);
  * threads that come after are listed as partial ("time budget used up"). */
 int thread_source_dump(struct thread_source *source, uint64_t budget_ns, struct thread_dump **dump);
 void thread_dump_free(struct thread_dump *dump);
+
+/* Whether THREAD, of the last dump, has not run since it was captured. */
+bool thread_source_is_still(struct thread_source *source, const struct thread_sample *thread);
 
 /* How many threads there are now, the looking one left out; negative errno. */
 int thread_source_count(struct thread_source *source);
