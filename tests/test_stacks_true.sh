@@ -68,11 +68,11 @@ for i in "${!builds[@]}"; do
     # shellcheck disable=SC2086
     timeout 180 "$work/blockers-$i" $options >"$out" 2>&1
     status=$?
-    row=$(awk '/^RESULT/ { of = 0; for (f = 3; f <= NF; f++) if ($f ~ /^[0-9]+$/ && $(f-1) ~ /equal|partial|different|missing/) of += $f
+    row=$(awk '/^RESULT/ { of = 0; for (f = 3; f <= NF; f++) if ($f ~ /^[0-9]+$/ && $(f-1) ~ /equal|undecided|partial|different|missing/) of += $f
                  for (f = 3; f <= NF; f++) if ($f == "equal") { printf "%s %d/%d  ", $2, $(f+1), of } }' "$out")
     printf '%-66s %s\n' "$compiler $flags $link" "$row"
     total=$((total + $(awk '/^RESULT snag_write/ { print $4 }' "$out" | grep . || echo 0)))
-    all=$((all + $(awk '/^RESULT snag_write/ { print $4 + $6 + $8 + $10 }' "$out" | grep . || echo 0)))
+    all=$((all + $(awk '/^RESULT snag_write/ { print $4 + $6 + $8 + $10 + $12 }' "$out" | grep . || echo 0)))
     if [ "$status" != 0 ]; then
         failed=1
         echo "  exit status $status; the first of what it says ($out):"

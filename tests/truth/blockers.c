@@ -147,9 +147,9 @@ static size_t check_one(int status, struct dump *dump, const char *what)
         printf("%s: %s\n", what, strerror(-status));
     else
         failed = truth_compare_all(truths, truth_count, dump, what, counts);
-    printf("RESULT %-12s equal %zu partial %zu different %zu missing %zu\n", what,
-           counts[VERDICT_EQUAL], counts[VERDICT_PARTIAL], counts[VERDICT_DIFFERENT],
-           counts[VERDICT_MISSING]);
+    printf("RESULT %-12s equal %zu undecided %zu partial %zu different %zu missing %zu\n", what,
+           counts[VERDICT_EQUAL], counts[VERDICT_UNDECIDED], counts[VERDICT_PARTIAL],
+           counts[VERDICT_DIFFERENT], counts[VERDICT_MISSING]);
     return failed;
 }
 
@@ -209,10 +209,10 @@ static bool run_eu_stack(struct dump *dump)
 }
 
 /* What snag said of each thread, and what eu-stack says: all frames. Only where
- * eu-stack agrees with the truth above, since it errs too. */
+ * eu-stack agrees with the truth above, since it errs too, and where snag claims to know. */
 static size_t check_eu_stack(const struct dump *ours)
 {
-    size_t same = 0, unusable = 0, failed = 0;
+    size_t same = 0, unsure = 0, failed = 0;
     struct dump theirs;
     if (!run_eu_stack(&theirs)) {
         printf("eu-stack said nothing; not compared\n");
@@ -223,8 +223,8 @@ static size_t check_eu_stack(const struct dump *ours)
         const struct dump_thread *right = dump_find(&theirs, truths[i].tid);
         if (truths[i].skipped || !left || left->count == 0)
             continue;
-        if (!right || truth_compare(&truths[i], right) != VERDICT_EQUAL) {
-            unusable++;
+        if (!right || truth_compare(&truths[i], right) != VERDICT_EQUAL || dump_is_partial(left)) {
+            unsure++;
             continue;
         }
         bool equal = left->count == right->count &&
@@ -241,7 +241,7 @@ static size_t check_eu_stack(const struct dump *ours)
                    j < right->count ? (unsigned long)right->frames[j] : 0,
                    j < left->count ? left->functions[j] : "");
     }
-    printf("RESULT eu-stack     equal %zu unusable %zu different %zu missing 0\n", same, unusable,
+    printf("RESULT eu-stack     equal %zu undecided %zu different %zu missing 0\n", same, unsure,
            failed);
     dump_free(&theirs);
     return failed;

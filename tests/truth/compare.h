@@ -8,6 +8,7 @@
 
 enum verdict {
     VERDICT_EQUAL,
+    VERDICT_UNDECIDED, /* says that it cannot know, and cannot: see compare.c */
     VERDICT_PARTIAL,   /* the dump says that something is missing */
     VERDICT_DIFFERENT, /* the dump says nothing and is wrong */
     VERDICT_MISSING,   /* the thread is not in the dump */

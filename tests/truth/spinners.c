@@ -215,6 +215,10 @@ static const struct way kinds[] = {
     { "below qsort", spin_below_qsort, 0, STACK_USUAL },
     { "100 frames down", spin_at_100, 6, STACK_USUAL },
     { "another stack set", spin_with_other_stack, 6, STACK_USUAL },
+};
+
+/* What the thread copies of its stack in a handler on another stack ends with that stack. */
+static const struct way half_seen[] = {
     { "in a handler", spin_in_handler, 0, STACK_USUAL },
 };
 
@@ -233,8 +237,8 @@ static NOINLINE void in_read(void)
 
 static NOINLINE void in_mutex(void)
 {
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex); /* its own: it waits for itself */
     truth_mark();
     pthread_mutex_lock(&mutex);
     STAY();
@@ -366,6 +370,11 @@ static void check_answering(void)
         must(tally.counts[VERDICT_EQUAL] * 10 >= 2 * DUMPS * 9, kinds[i].name,
              "nine of ten stacks are whole");
         must(tally.by_signal > 0, kinds[i].name, "a running thread is asked by signal");
+    }
+    for (size_t i = 0; i < sizeof half_seen / sizeof *half_seen; i++) {
+        struct tally tally = run_kind(&half_seen[i], true);
+        must_be_true(&half_seen[i], &tally);
+        must(tally.no_frames * 10 <= 2 * DUMPS, half_seen[i].name, "it has frames, if not all");
     }
     for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++) {
         struct tally tally = run_kind(&refusers[i], true);
