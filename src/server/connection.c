@@ -304,6 +304,15 @@ static void on_event(struct bufferevent *bytes, short what, void *argument)
         close_connection(connection);
 }
 
+/* A client that does not read: the kernel, too, is to keep nothing for it. */
+static void reset_connection(struct connection *connection)
+{
+    const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    setsockopt(bufferevent_getfd(connection->bytes), SOL_SOCKET, SO_LINGER, &at_once,
+               sizeof at_once);
+    close_connection(connection);
+}
+
 static void on_deadline(evutil_socket_t none, short what, void *argument)
 {
     struct connection *connection = argument;
@@ -311,6 +320,8 @@ static void on_deadline(evutil_socket_t none, short what, void *argument)
     (void)what;
     if (connection->state == HEAD || connection->state == BODY)
         refuse(connection, 408, "the request was not complete within 10 seconds");
+    else if (connection->state == WRITING)
+        reset_connection(connection);
     else
         close_connection(connection);
 }

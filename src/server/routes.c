@@ -209,10 +209,10 @@ bool routes_answer(struct exchange *exchange)
     const struct report *report = find_report(path, &is_pprof);
     if (report)
         return answer_report(exchange, report, is_pprof);
-    if (path[0] != '/')
-        method_allowed(exchange, false); /* OPTIONS * and CONNECT name no page */
-    else
+    if (path[0] == '/')
         not_found(exchange, path);
+    else if (method_allowed(exchange, false)) /* not OPTIONS * or CONNECT HOST */
+        reply_error(&exchange->reply, 400, "the target names no page: /debug/ is one");
     return true;
 }
 
