@@ -1,7 +1,7 @@
 /* debug_die.c: walks over DWARF entries; see debug_die.h.
  *
  * libdw checks that each read is inside the file; that a walk ends is up to
- * the caller. Here siblings must lie ahead, depth and ranges are counted. */
+ * the caller. Here every entry must lie ahead of the last, depth and ranges are counted. */
 #include "symbolize/debug_die.h"
 
 #include "symbolize/range_list.h"
@@ -28,17 +28,30 @@ bool die_add_ranges(Dwarf_Die *die, struct range_list *list, uint32_t owner)
     return true;
 }
 
-bool die_next(Dwarf_Die *die)
+static bool is_ahead(struct die_walk *walk, const Dwarf_Die *die)
 {
     const char *here = die->addr;
-    return dwarf_siblingof(die, die) == 0 && (const char *)die->addr > here;
+    if (walk->furthest && here <= walk->furthest)
+        return false;
+    walk->furthest = here;
+    return true;
 }
 
-static size_t inlined_at(Dwarf_Die *scope, uint64_t address, Dwarf_Die *chain, size_t size,
-                         int depth)
+bool die_first(struct die_walk *walk, Dwarf_Die *scope, Dwarf_Die *child)
+{
+    return dwarf_child(scope, child) == 0 && is_ahead(walk, child);
+}
+
+bool die_next(struct die_walk *walk, Dwarf_Die *die)
+{
+    return dwarf_siblingof(die, die) == 0 && is_ahead(walk, die);
+}
+
+static size_t inlined_at(struct die_walk *walk, Dwarf_Die *scope, uint64_t address,
+                         Dwarf_Die *chain, size_t size, int depth)
 {
     Dwarf_Die child;
-    if (size == 0 || depth > DEPTH_MAX || dwarf_child(scope, &child) != 0)
+    if (size == 0 || depth > DEPTH_MAX || !die_first(walk, scope, &child))
         return 0;
     do {
         size_t found = 0;
@@ -47,7 +60,7 @@ static size_t inlined_at(Dwarf_Die *scope, uint64_t address, Dwarf_Die *chain, s
             if (dwarf_haspc(&child, address) != 1)
                 break;
             chain[0] = child;
-            return 1 + inlined_at(&child, address, chain + 1, size - 1, depth + 1);
+            return 1 + inlined_at(walk, &child, address, chain + 1, size - 1, depth + 1);
         case DW_TAG_lexical_block:
         case DW_TAG_try_block:
         case DW_TAG_catch_block:
@@ -55,19 +68,20 @@ static size_t inlined_at(Dwarf_Die *scope, uint64_t address, Dwarf_Die *chain, s
             /* A block may have no range of its own and yet hold what is inlined in it. */
             if (dwarf_haspc(&child, address) == 1 ||
                 !(dwarf_hasattr(&child, DW_AT_ranges) || dwarf_hasattr(&child, DW_AT_low_pc)))
-                found = inlined_at(&child, address, chain, size, depth + 1);
+                found = inlined_at(walk, &child, address, chain, size, depth + 1);
             break;
         default: break;
         }
         if (found > 0)
             return found;
-    } while (die_next(&child));
+    } while (die_next(walk, &child));
     return 0;
 }
 
 size_t die_inlined_at(Dwarf_Die *function, uint64_t address, Dwarf_Die *chain, size_t size)
 {
-    return inlined_at(function, address, chain, size, 0);
+    struct die_walk walk = { NULL };
+    return inlined_at(&walk, function, address, chain, size, 0);
 }
 
 static const char *text_of(Dwarf_Die *die, unsigned attribute)

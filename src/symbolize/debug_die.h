@@ -11,9 +11,15 @@ struct range_list;
 /* Adds the address ranges of DIE to LIST as OWNER's; false without memory. */
 bool die_add_ranges(Dwarf_Die *die, struct range_list *list, uint32_t owner);
 
-/* Steps DIE on to its next sibling. False at the end, and where that would go backward: a
- * wrong file could lead in circles. */
-bool die_next(Dwarf_Die *die);
+/* A walk never goes back: in a broken file siblings may lead in circles, or into what their
+ * own children have been through, which takes for ever as well. */
+struct die_walk {
+    const char *furthest; /* the last entry seen; NULL at the beginning */
+};
+
+/* The first child of SCOPE, and the next after DIE on the same level. False at the end. */
+bool die_first(struct die_walk *walk, Dwarf_Die *scope, Dwarf_Die *child);
+bool die_next(struct die_walk *walk, Dwarf_Die *die);
 
 /* The inlined functions at ADDRESS inside FUNCTION, outermost first; returns how many of
  * at most SIZE. */

@@ -6,6 +6,7 @@
 
 #include "symbolize/debug_die.h"
 #include "symbolize/debug_unit.h"
+#include "symbolize/elf_file.h"
 #include "symbolize/range_list.h"
 
 #include <dwarf.h>
@@ -54,13 +55,27 @@ static bool read_units(struct debug_info *info)
     return true;
 }
 
+/* libdw sees to it itself that strings end, except for the file names of a line table. */
+static bool strings_end(Elf *elf)
+{
+    static const char *const sections[] = { ".debug_str", ".debug_line_str", ".zdebug_str",
+                                            ".zdebug_line_str" };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        Elf_Scn *section = elf_file_section(elf, sections[i]);
+        Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+        if (data && data->d_size > 0 && ((const char *)data->d_buf)[data->d_size - 1] != 0)
+            return false;
+    }
+    return true;
+}
+
 struct debug_info *debug_info_new(Elf *elf)
 {
     struct debug_info *info = calloc(1, sizeof *info);
     if (!info)
         return NULL;
     info->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
-    if (info->dwarf && read_units(info) && info->count > 0)
+    if (info->dwarf && strings_end(elf) && read_units(info) && info->count > 0)
         return info;
     debug_info_free(info);
     return NULL;

@@ -38,19 +38,20 @@ static bool goes_into(int tag, bool all)
     return all || tag == DW_TAG_namespace || tag == DW_TAG_module;
 }
 
-static bool add_functions(struct debug_unit *unit, Dwarf_Die *scope, bool all, int depth)
+static bool add_functions(struct debug_unit *unit, struct die_walk *walk, Dwarf_Die *scope,
+                          bool all, int depth)
 {
     Dwarf_Die child;
-    if (depth > DEPTH_MAX || dwarf_child(scope, &child) != 0)
+    if (depth > DEPTH_MAX || !die_first(walk, scope, &child))
         return true;
     do {
         int tag = dwarf_tag(&child);
         if (tag == DW_TAG_subprogram && !add_function(unit, &child))
             return false;
         if (goes_into(tag, all) && dwarf_haschildren(&child) == 1 &&
-            !add_functions(unit, &child, all, depth + 1))
+            !add_functions(unit, walk, &child, all, depth + 1))
             return false;
-    } while (die_next(&child));
+    } while (die_next(walk, &child));
     return true;
 }
 
@@ -72,7 +73,8 @@ static void read_functions(struct debug_unit *unit, bool all)
     bool has_split =
         dwarf_cu_info(unit->die.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) == 0 &&
         type == DW_UT_skeleton && split.addr;
-    if (add_functions(unit, has_split ? &split : &unit->die, all, 0))
+    struct die_walk walk = { NULL };
+    if (add_functions(unit, &walk, has_split ? &split : &unit->die, all, 0))
         range_list_settle(&unit->ranges);
     else
         forget_functions(unit);

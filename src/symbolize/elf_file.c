@@ -98,28 +98,26 @@ static bool read_exactly(int fd, unsigned char *bytes, size_t length, uint64_t o
     return true;
 }
 
-/* Whether the file holds, where it was mapped from, the very code that is in
- * memory. For files without build id on file systems whose inode numbers in maps are
- * those of a layer below (overlayfs). */
+/* Whether the file holds the very code that is in memory. For files without build id
+ * on file systems whose numbers in maps are those of a layer below (overlayfs, btrfs). Where the
+ * numbers can be compared, another inode is another file, even one with the same code. */
 static bool same_code(const struct elf_file *file, struct target *target,
                       const struct module *module)
 {
+    struct stat status;
     uint64_t left = module->end - module->start;
-    if (module->retired || left == 0 || left > CODE_COMPARED_MAX)
+    if (module->retired || module->deleted || left > CODE_COMPARED_MAX ||
+        fstat(file->fd, &status) != 0 || status.st_dev == module->device ||
+        (uint64_t)status.st_size <= module->file_offset)
         return false;
+    /* The last page goes on after the end of the file, with zeros. */
+    if (left > (uint64_t)status.st_size - module->file_offset)
+        left = (uint64_t)status.st_size - module->file_offset;
     unsigned char *bytes = malloc(2 * CHUNK);
-    bool same = bytes != NULL;
+    bool same = bytes && left > 0;
     for (uint64_t done = 0; same && done < left;) {
         size_t step = left - done < CHUNK ? (size_t)(left - done) : CHUNK;
-        struct stat status;
-        /* The last page goes on after the end of the file, with zeros. */
-        same =
-            fstat(file->fd, &status) == 0 && module->file_offset + done < (uint64_t)status.st_size;
-        if (same && (uint64_t)status.st_size - module->file_offset - done < step) {
-            step = (size_t)((uint64_t)status.st_size - module->file_offset - done);
-            left = done + step;
-        }
-        same = same && read_exactly(file->fd, bytes, step, module->file_offset + done) &&
+        same = read_exactly(file->fd, bytes, step, module->file_offset + done) &&
                target_read_all(target, module->start + done, bytes + CHUNK, step) &&
                memcmp(bytes, bytes + CHUNK, step) == 0;
         done += step;
@@ -253,33 +251,33 @@ bool elf_file_open_debug(struct elf_file *file, struct target *target, const str
     return open_by_build_id(file, target, module) || open_by_link(file, target, module, main);
 }
 
-Elf_Scn *elf_file_section(const struct elf_file *file, const char *name)
+/* The name of SECTION, NULL when it has no content in the file. */
+static const char *section_name(Elf *elf, Elf_Scn *section, GElf_Shdr *header)
 {
     size_t names;
-    if (elf_getshdrstrndx(file->elf, &names) != 0)
+    if (!gelf_getshdr(section, header) || header->sh_type == SHT_NOBITS ||
+        elf_getshdrstrndx(elf, &names) != 0)
         return NULL;
-    for (Elf_Scn *section = NULL; (section = elf_nextscn(file->elf, section));) {
+    return elf_strptr(elf, names, header->sh_name);
+}
+
+Elf_Scn *elf_file_section(Elf *elf, const char *name)
+{
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
         GElf_Shdr header;
-        if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
-            continue;
-        const char *found = elf_strptr(file->elf, names, header.sh_name);
+        const char *found = section_name(elf, section, &header);
         if (found && strcmp(found, name) == 0)
             return section;
     }
     return NULL;
 }
 
-unsigned long long elf_file_size_of(const struct elf_file *file, const char *prefix)
+unsigned long long elf_file_size_of(Elf *elf, const char *prefix)
 {
-    size_t names;
     unsigned long long size = 0;
-    if (elf_getshdrstrndx(file->elf, &names) != 0)
-        return 0;
-    for (Elf_Scn *section = NULL; (section = elf_nextscn(file->elf, section));) {
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
         GElf_Shdr header;
-        if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
-            continue;
-        const char *found = elf_strptr(file->elf, names, header.sh_name);
+        const char *found = section_name(elf, section, &header);
         if (found && strncmp(found, prefix, strlen(prefix)) == 0)
             size += header.sh_size;
     }

@@ -28,10 +28,10 @@ bool elf_file_open_debug(struct elf_file *file, struct target *target, const str
 
 void elf_file_close(struct elf_file *file);
 
-/* The section called NAME, NULL when there is none with content in the file. */
-Elf_Scn *elf_file_section(const struct elf_file *file, const char *name);
+/* The section of ELF called NAME, NULL when there is none with content in the file. */
+Elf_Scn *elf_file_section(Elf *elf, const char *name);
 
-/* Bytes in all sections whose names begin with PREFIX. */
-unsigned long long elf_file_size_of(const struct elf_file *file, const char *prefix);
+/* Bytes in all sections of ELF whose names begin with PREFIX. */
+unsigned long long elf_file_size_of(Elf *elf, const char *prefix);
 
 #endif

@@ -51,24 +51,24 @@ void module_symbols_free(struct module_symbols *symbols)
     free(symbols);
 }
 
-static struct elf_file *debug_file(struct module_symbols *symbols)
+/* The separate debug file, NULL when there is none. */
+static Elf *debug_file(struct module_symbols *symbols)
 {
     if (!symbols->debug_file_sought && symbols->file.elf)
         elf_file_open_debug(&symbols->debug_file, symbols->target, symbols->module, &symbols->file);
     symbols->debug_file_sought = true;
-    return &symbols->debug_file;
+    return symbols->debug_file.elf;
 }
 
-static bool has_debug_info(const struct elf_file *file)
+static bool has_debug_info(Elf *elf)
 {
-    return file->elf &&
-           (elf_file_section(file, ".debug_info") || elf_file_section(file, ".zdebug_info")) &&
-           elf_file_size_of(file, ".debug_") + elf_file_size_of(file, ".zdebug_") <= DEBUG_SIZE_MAX;
+    return elf && (elf_file_section(elf, ".debug_info") || elf_file_section(elf, ".zdebug_info")) &&
+           elf_file_size_of(elf, ".debug_") + elf_file_size_of(elf, ".zdebug_") <= DEBUG_SIZE_MAX;
 }
 
 static struct debug_info *read_debug(struct module_symbols *symbols)
 {
-    if (has_debug_info(&symbols->file))
+    if (has_debug_info(symbols->file.elf))
         return debug_info_new(symbols->file.elf);
     if (has_debug_info(debug_file(symbols)))
         return debug_info_new(symbols->debug_file.elf);
@@ -86,18 +86,18 @@ bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
 
 static void read_table(struct module_symbols *symbols)
 {
-    const struct elf_file *file = &symbols->file;
-    if (!file->elf)
+    Elf *elf = symbols->file.elf;
+    if (!elf)
         return;
-    Elf_Scn *section = elf_file_section(file, ".symtab");
-    if (!section && debug_file(symbols)->elf) {
-        section = elf_file_section(&symbols->debug_file, ".symtab");
-        file = section ? &symbols->debug_file : file;
+    Elf_Scn *section = elf_file_section(elf, ".symtab");
+    if (!section && debug_file(symbols)) {
+        section = elf_file_section(debug_file(symbols), ".symtab");
+        elf = section ? debug_file(symbols) : elf;
     }
     if (!section)
-        section = elf_file_section(file, ".dynsym");
+        section = elf_file_section(elf, ".dynsym");
     if (section)
-        symbol_table_read(&symbols->table, file->elf, section);
+        symbol_table_read(&symbols->table, elf, section);
 }
 
 const struct symbol *module_symbols_function(struct module_symbols *symbols, uint64_t address)

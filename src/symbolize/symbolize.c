@@ -171,10 +171,11 @@ static bool debug_line(struct arena *arena, struct source_line *line,
     return (line->function || !line->system_name) && (line->file || !frame->file);
 }
 
-/* Names LINE by SYMBOL. False without memory. */
-static bool symbol_line(struct arena *arena, struct source_line *line, const struct symbol *symbol)
+/* Names LINE by the first LENGTH bytes of SYMBOL's name. False without memory. */
+static bool symbol_line(struct arena *arena, struct source_line *line, const struct symbol *symbol,
+                        size_t length)
 {
-    line->system_name = arena_strndup(arena, symbol->name, name_length(symbol->name));
+    line->system_name = arena_strndup(arena, symbol->name, length);
     line->function = line->system_name ? name_demangled(arena, line->system_name) : NULL;
     return line->function != NULL;
 }
@@ -229,10 +230,13 @@ static bool ask_table(struct symbolizer *symbolizer, struct module_symbols *symb
     if (!symbol || (location->has_function &&
                     !names_better(symbol, outermost, address - location->function_offset)))
         return true;
-    location->has_function = 1;
+    size_t length = name_length(symbol->name);
+    if (location->has_function) /* known by DWARF: the part (".cold") is not its name */
+        length = strcspn(symbol->name, ".@");
     if (!location->has_inlines)
         location->function_offset = address - symbol->start;
-    return symbol_line(&symbolizer->arena, outermost, symbol);
+    location->has_function = 1;
+    return symbol_line(&symbolizer->arena, outermost, symbol, length);
 }
 
 /* Names LOCATION, whose address and module are set. False without memory. */
