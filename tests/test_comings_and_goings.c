@@ -265,12 +265,23 @@ static int count_tasks(void)
     return at ? atoi(at + 9) : -1;
 }
 
+/* The kernel forgets a thread a little after it has been joined. */
+static bool becomes_alone(void)
+{
+    for (int tries = 0; tries < 400; tries++) {
+        if (count_tasks() == 1)
+            return true;
+        usleep(5000);
+    }
+    return false;
+}
+
 static void test_start_and_stop_by_several(void **state)
 {
     (void)state;
     pthread_t threads[5];
     snag_stop();
-    int before = count_tasks();
+    assert_true(becomes_alone());
     for (intptr_t i = 0; i < 5; i++)
         pthread_create(&threads[i], NULL, start_and_stop, (void *)(i * 7919 + 1));
     for (int i = 0; i < 5; i++)
@@ -278,7 +289,7 @@ static void test_start_and_stop_by_several(void **state)
     snag_stop();
     assert_null(snag_address());
     assert_int_equal(unexpected, 0);
-    assert_int_equal(count_tasks(), before);
+    assert_true(becomes_alone());
     snag_options options = SNAG_OPTIONS_INIT;
     options.listen = "127.0.0.1:0";
     assert_int_equal(snag_start(&options), 0);

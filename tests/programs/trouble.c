@@ -427,9 +427,9 @@ static void no_own_table(void)
 /* What an old container runtime refuses, as one it does not know. */
 static void nothing_new(void)
 {
-    const int numbers[] = { SYS_process_vm_readv, SYS_close_range, SYS_unshare,  SYS_pidfd_open,
-                            SYS_pidfd_getfd,      SYS_clone3,      SYS_statx,    SYS_rseq,
-                            SYS_openat2,          SYS_faccessat2,  SYS_getrandom };
+    const int numbers[] = { SYS_process_vm_readv, SYS_close_range, SYS_unshare, SYS_pidfd_open,
+                            SYS_pidfd_getfd,      SYS_clone3,      SYS_statx,   SYS_openat2,
+                            SYS_faccessat2,       SYS_getrandom };
     refuse(numbers, sizeof numbers / sizeof *numbers, ENOSYS);
     no_trouble();
 }
