@@ -1,0 +1,149 @@
+/* fds_types.c: the type of what a path names; see fds_types.h.
+ *
+ * stat on a dead network mount hangs for ever, so nothing is asked that might
+ * need a server. fdinfo tells the mount on which the descriptor was opened (also when
+ * it is hidden below another by now), mountinfo tells that mount's file system; only those on
+ * the list below, which keep an open file's inode in memory, are asked, and with
+ * AT_STATX_DONT_SYNC. A mount that is not listed any more (umount -l) is not asked either. */
+#include "sources/fds_types.h"
+
+#include "base/arena.h"
+#include "base/target.h"
+#include "sources/fds.h"
+#include "sources/fds_info.h"
+#include "sources/fds_kinds.h"
+#include "sources/fds_list.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct local_mounts {
+    const struct fd_place *place;
+    struct arena *arena;
+    bool was_read;
+    long *ids; /* ascending */
+    size_t count;
+};
+
+/* Local disks and what the kernel makes up itself. Overlay passes the question on to such,
+ * together with the wish not to ask any server. */
+static const char *const local_systems[] = {
+    "ext4",     "ext3",      "ext2",     "xfs",     "btrfs",    "f2fs",    "tmpfs",
+    "devtmpfs", "devpts",    "ramfs",    "rootfs",  "proc",     "sysfs",   "cgroup",
+    "cgroup2",  "overlay",   "squashfs", "erofs",   "vfat",     "iso9660", "bcachefs",
+    "mqueue",   "hugetlbfs", "debugfs",  "tracefs", "configfs",
+};
+
+static bool is_local(const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof local_systems / sizeof *local_systems; i++)
+        if (strlen(local_systems[i]) == length && memcmp(local_systems[i], name, length) == 0)
+            return true;
+    return false;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    long a = *(const long *)left;
+    long b = *(const long *)right;
+    return (a > b) - (a < b);
+}
+
+/* "36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw": the id, and behind the
+ * separator the file system. Spaces in names are escaped there. */
+static void take_line(struct local_mounts *mounts, const char *line, const char *end)
+{
+    const char *separator = memmem(line, (size_t)(end - line), " - ", 3);
+    if (!separator)
+        return;
+    const char *name = separator + 3;
+    const char *behind = memchr(name, ' ', (size_t)(end - name));
+    const char *id = line;
+    if (behind && is_local(name, (size_t)(behind - name)))
+        mounts->ids[mounts->count++] = (long)fd_info_number(&id, 10);
+}
+
+static void read_mounts(struct local_mounts *mounts)
+{
+    char *text;
+    mounts->was_read = true;
+    if (proc_read_whole(mounts->place->task, "mountinfo", &text) < 0)
+        return;
+    mounts->ids = arena_array(mounts->arena, fd_info_lines(text, ""), sizeof *mounts->ids);
+    const char *end;
+    for (const char *line = text; mounts->ids && (end = strchr(line, '\n')); line = end + 1)
+        take_line(mounts, line, end);
+    free(text);
+    qsort(mounts->ids, mounts->count, sizeof *mounts->ids, compare_ids);
+}
+
+struct local_mounts *local_mounts_new(struct arena *arena, const struct fd_place *place)
+{
+    struct local_mounts *mounts = arena_alloc(arena, sizeof *mounts);
+    if (mounts)
+        *mounts = (struct local_mounts){ .place = place, .arena = arena };
+    return mounts;
+}
+
+static bool may_be_asked(struct local_mounts *mounts, long id)
+{
+    if (!mounts->was_read)
+        read_mounts(mounts);
+    return mounts->count > 0 &&
+           bsearch(&id, mounts->ids, mounts->count, sizeof *mounts->ids, compare_ids);
+}
+
+static const char *kind_of_mode(unsigned mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG: return kind_file;
+    case S_IFDIR: return kind_directory;
+    case S_IFIFO: return kind_fifo;
+    case S_IFCHR:
+    case S_IFBLK: return kind_device;
+    default: return NULL; /* an O_PATH descriptor of a symbolic link, of a socket's name */
+    }
+}
+
+/* The number may lead elsewhere by now. */
+static bool is_still_there(const struct descriptor *descriptor, int directory, const char *name)
+{
+    char link[PATH_MAX];
+    size_t length = strlen(descriptor->target);
+    return readlinkat(directory, name, link, sizeof link) == (ssize_t)length &&
+           memcmp(link, descriptor->target, length) == 0;
+}
+
+void fd_type_find(struct descriptor *descriptor, const struct fd_info *info,
+                  struct local_mounts *mounts)
+{
+    char name[16];
+    struct statx status;
+    int directory = mounts->place->fd;
+    /* O_TMPFILE, which makes a file, holds the bit of O_DIRECTORY. */
+    if (info->flags >= 0 && (info->flags & O_TMPFILE) == O_DIRECTORY) {
+        descriptor->kind = kind_directory;
+        descriptor->kind_is_sure = true;
+        return;
+    }
+    if (!may_be_asked(mounts, info->mount))
+        return;
+    snprintf(name, sizeof name, "%d", descriptor->fd);
+    if (statx(directory, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &status) != 0 ||
+        !is_still_there(descriptor, directory, name))
+        return;
+    const char *kind = kind_of_mode(status.stx_mode);
+    descriptor->kind = kind ? kind : kind_file;
+    descriptor->kind_is_sure = true;
+}
+
+void fd_type_copy(struct descriptor *descriptor, const struct descriptor *other)
+{
+    descriptor->kind = other->kind;
+    descriptor->kind_is_sure = other->kind_is_sure;
+}
