@@ -133,8 +133,11 @@ static void close_all(struct engine *engine)
         event_free(engine->wake);
     if (engine->wake_fd >= 0)
         close(engine->wake_fd);
-    if (engine->base)
+    if (engine->base) {
+        /* Buffers of closed connections are freed by the loop's next turn, and only there. */
+        event_base_loop(engine->base, EVLOOP_NONBLOCK);
         event_base_free(engine->base);
+    }
     if (engine->lab.modules)
         lab_close(&engine->lab);
 }
