@@ -2,7 +2,7 @@
  *
  * Files are read, never mapped: one that is cut short while it is mapped (a
  * library overwritten in place by an update) would be SIGBUS, and reading is an error.
- * Paths are those of the target, so they are taken below /proc/PID/root. */
+ * Paths are those of the target, so they are taken below its root in /proc. */
 #include "symbolize/elf_file.h"
 
 #include "base/target.h"
@@ -62,7 +62,7 @@ static bool open_in_root(struct elf_file *file, const struct target *target, con
     if (path[0] != '/')
         return false;
     int length = snprintf(below, sizeof below, "root%s", path);
-    return length > 0 && (size_t)length < sizeof below && open_below(file, target->proc_fd, below);
+    return length > 0 && (size_t)length < sizeof below && open_below(file, target->live_fd, below);
 }
 
 /* 1: the build ids are equal; 0: they are not; -1: one of them is missing. */
@@ -176,7 +176,7 @@ bool elf_file_open(struct elf_file *file, struct target *target, const struct mo
         return true;
     /* Removed or replaced: the program itself is still at hand, and with
      * CAP_CHECKPOINT_RESTORE everything that is mapped. */
-    if (open_below(file, target->proc_fd, "exe") && keep_if_right(file, target, module))
+    if (open_below(file, target->live_fd, "exe") && keep_if_right(file, target, module))
         return true;
     char path[64];
     snprintf(path, sizeof path, "map_files/%" PRIx64 "-%" PRIx64, module->start, module->end);

@@ -86,7 +86,7 @@ static uint64_t entry_point(const struct target *target)
     if (target->self)
         return getauxval(AT_ENTRY);
     uint64_t vector[2 * 64 + 1]; /* pairs of type and value, and room for the end */
-    ssize_t length = proc_read(target->proc_fd, "auxv", (char *)vector, sizeof vector);
+    ssize_t length = proc_read(target->live_fd, "auxv", (char *)vector, sizeof vector);
     for (ssize_t i = 0; (i + 2) * (ssize_t)sizeof *vector <= length; i += 2)
         if (vector[i] == AT_ENTRY)
             return vector[i + 1];
