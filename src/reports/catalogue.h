@@ -4,6 +4,7 @@
 
 #include "reports/reports.h"
 
+extern const struct report fds_report;     /* fds_report.c */
 extern const struct report threads_report; /* threads_report.c */
 
 #endif

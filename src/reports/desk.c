@@ -48,10 +48,14 @@ static void shot_release(struct shot *shot)
     free(shot);
 }
 
-static struct shot *shot_take(struct lab *lab, const struct report *report, int *status)
+static struct shot *shot_take(struct lab *lab, const struct report *report, bool with_details,
+                              int *status)
 {
     struct shot *shot = calloc(1, sizeof *shot);
-    *status = shot ? report->take(lab, &shot->dump) : -ENOMEM;
+    bool is_special = with_details && report->take_details;
+    *status = !shot        ? -ENOMEM
+              : is_special ? report->take_details(lab, &shot->dump)
+                           : report->take(lab, &shot->dump);
     if (*status) {
         free(shot);
         return NULL;
@@ -164,12 +168,22 @@ static struct report_order *find_for(struct order_list *list, const struct repor
     return NULL;
 }
 
+static bool somebody_wants_details(struct order_list *list, const struct report *report)
+{
+    struct report_order *order;
+    LIST_FOREACH(order, list, link)
+    if (order->query.report == report &&
+        (order->query.form == REPORT_BLOCKS || order->query.form == REPORT_JSON))
+        return true;
+    return false;
+}
+
 /* One dump of REPORT for all in LIST who want that report. */
 static void serve_report(struct report_desk *desk, struct order_list *list,
                          const struct report *report)
 {
     int status;
-    struct shot *shot = shot_take(desk->lab, report, &status);
+    struct shot *shot = shot_take(desk->lab, report, somebody_wants_details(list, report), &status);
     struct report_order *order;
     while ((order = find_for(list, report))) {
         if (!shot)

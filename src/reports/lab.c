@@ -2,7 +2,9 @@
 #include "reports/reports.h"
 
 #include "modules/modules.h"
+#include "sources/fds.h"
 #include "sources/threads.h"
+#include "sources/tracking.h"
 #include "symbolize/symbolize.h"
 
 #include <errno.h>
@@ -25,6 +27,10 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
     if (lab->symbolizer)
         lab->threads = thread_source_new(&lab->target, lab->modules, mode);
     if (lab->threads)
+        lab->tracking = tracking_new(&lab->target, lab->modules);
+    if (lab->tracking)
+        lab->fds = fd_source_new(&lab->target, lab->tracking);
+    if (lab->fds)
         return 0;
     lab_close(lab);
     return -ENOMEM;
@@ -32,6 +38,9 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
 
 void lab_close(struct lab *lab)
 {
+    fd_source_free(lab->fds);
+    if (lab->tracking)
+        tracking_free(lab->tracking);
     if (lab->threads)
         thread_source_free(lab->threads);
     if (lab->symbolizer)
@@ -44,6 +53,8 @@ void lab_close(struct lab *lab)
 void lab_trim(struct lab *lab)
 {
     thread_source_trim(lab->threads);
+    fd_source_trim(lab->fds);
+    tracking_trim(lab->tracking);
     symbolizer_trim(lab->symbolizer);
 }
 

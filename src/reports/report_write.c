@@ -19,10 +19,12 @@ static int write_profile(struct lab *lab, const struct report_query *query, cons
     uint64_t time = report->time_ns(now);
     uint64_t before = earlier ? report->time_ns(earlier) : time;
     profile_set_time(profile, time, time > before ? time - before : 0);
+    /* In the text, samples that differ by their number alone are better read together. */
+    bool with_numbers = query->with_tid || (report->is_numbered && query->form == REPORT_PPROF);
     report->types(profile);
     if (earlier)
-        report->samples(profile, earlier, -1, query->with_tid);
-    report->samples(profile, now, 1, query->with_tid);
+        report->samples(profile, earlier, -1, with_numbers);
+    report->samples(profile, now, 1, with_numbers);
     report->comments(profile, now);
     if (earlier)
         profile_add_comment(profile, "the difference over %u seconds", query->seconds);

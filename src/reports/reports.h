@@ -20,11 +20,13 @@
 #include <sys/types.h>
 
 struct event_base;
+struct fd_source;
 struct modules;
 struct profile;
 struct sink;
 struct symbolizer;
 struct thread_source;
+struct tracking;
 
 /* One of each, shared by all reports on one process. */
 struct lab {
@@ -32,6 +34,8 @@ struct lab {
     struct modules *modules;
     struct symbolizer *symbolizer;
     struct thread_source *threads;
+    struct tracking *tracking;
+    struct fd_source *fds;
 };
 
 /* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must
@@ -68,10 +72,14 @@ struct report {
     /* How many there are now; negative errno. */
     long (*count)(struct lab *lab);
 
-    /* Makes one dump; 0 or a negative errno. */
+    /* Makes one dump; 0 or a negative errno. TAKE_DETAILS, NULL where there is no difference, also
+     * reads what only REPORT_BLOCKS and REPORT_JSON show. */
     int (*take)(struct lab *lab, void **dump);
+    int (*take_details)(struct lab *lab, void **dump);
     void (*release)(void *dump);
     uint64_t (*time_ns)(const void *dump); /* CLOCK_REALTIME of the dump */
+
+    bool is_numbered; /* debug=0 always keeps the numbers of the items, as if by tid=1 */
 
     /* debug=0 and debug=1 come from one profile; all NULL for a report without. */
     void (*types)(struct profile *profile);
