@@ -9,9 +9,11 @@
 /* cmocka wants the four above before it */
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "modules/modules.h"
 #include "symbolize/debug_info.h"
 #include "symbolize/module_symbols.h"
+#include "symbolize/names.h"
 #include "symbolize/symbol_table.h"
 #include "symbolize/symbolize.h"
 #include "symbolize_subject.h"
@@ -252,6 +254,62 @@ static void test_names_are_demangled_as_by_binutils(void **state)
     }
     assert_true(held > 8);
     subject_stop(&subject);
+}
+
+static void test_mangled_names_of_every_kind(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "_Z1fv",
+        "_ZNSt6vectorIiSaIiEE9push_backERKi",
+        "_ZN5outer3BoxIiEC2Ei",
+        "_ZZ11with_lambdaiENKUliE_clEi",
+        "_ZN12_GLOBAL__N_16hiddenEi",
+        "_ZNKSt8functionIFiiEEclEi.part.0",
+        "_RNvNtCs1234_7mycrate3foo3bar", /* Rust */
+        "_RNvC6_123foo3bar",
+        "main",
+        "_start",
+        "_Z",
+        "_ZN",
+        "_R",
+        "_ZNSt6vectorIiSaIiEE9push_back",
+        "_ZZZZZZ",
+        "",
+    };
+    struct arena arena = ARENA_INIT;
+    if (strcmp(name_demangled(&arena, "_Z1fv"), "_Z1fv") == 0)
+        skip(); /* built without a demangler */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_string_equal(name_demangled(&arena, names[i]), ask_cppfilt(names[i]));
+    /* c++filt shows the hash of Rust's older names as well. */
+    assert_string_equal(name_demangled(&arena, "_ZN4core3fmt5write17h0123456789abcdefE"),
+                        "core::fmt::write");
+    arena_release(&arena);
+}
+
+static void test_paths_are_written_straight(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *directory, *file, *path;
+    } cases[] = {
+        { "/src", "a.c", "/src/a.c" },
+        { "/src/", "./lib//a.c", "/src/lib/a.c" },
+        { "/src/build", "../lib/../a.c", "/src/a.c" },
+        { "/src", "/usr/include/stdio.h", "/usr/include/stdio.h" },
+        { NULL, "/usr/bin/../lib/gcc/../../include/c++/12/map", "/usr/include/c++/12/map" },
+        { NULL, "/../../a.c", "/a.c" },
+        { NULL, "../sysdeps/./poll.c", "../sysdeps/poll.c" },
+        { NULL, "../../a/../b.c", "../../b.c" },
+        { "./nptl", "a.c", "nptl/a.c" },
+        { NULL, "a.c", "a.c" },
+        { NULL, "/", "" },
+    };
+    struct arena arena = ARENA_INIT;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(name_path(&arena, cases[i].directory, cases[i].file), cases[i].path);
+    arena_release(&arena);
 }
 
 /* What has no name. */
@@ -734,6 +792,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_those_of_addr2line),
         cmocka_unit_test(test_names_are_demangled_as_by_binutils),
+        cmocka_unit_test(test_mangled_names_of_every_kind),
+        cmocka_unit_test(test_paths_are_written_straight),
         cmocka_unit_test(test_a_name_ends_with_its_function),
         cmocka_unit_test(test_a_stripped_program_has_no_names),
         cmocka_unit_test(test_separate_debug_files),
