@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,23 @@ static socklen_t parse_address(const char *address, struct sockaddr_storage *soc
     return inet_pton(AF_INET, host, &to->sin_addr) == 1 ? sizeof *to : 0;
 }
 
+/* 0 or an errno. A dump may ask this very thread by a signal, and connect is
+ * not restarted: it goes on by itself. */
+static int finish_connect(int fd, const struct sockaddr *to, socklen_t size, int seconds)
+{
+    if (connect(fd, to, size) == 0)
+        return 0;
+    if (errno != EINTR)
+        return errno;
+    struct pollfd connected = { .fd = fd, .events = POLLOUT };
+    while (poll(&connected, 1, seconds * 1000) < 0 && errno == EINTR)
+        continue;
+    int error = ETIMEDOUT;
+    socklen_t length = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+}
+
 static int connect_to(const char *address, int seconds)
 {
     struct sockaddr_storage to;
@@ -54,9 +72,9 @@ static int connect_to(const char *address, int seconds)
     struct timeval limit = { .tv_sec = seconds };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (connect(fd, (struct sockaddr *)&to, size) == 0)
+    int error = finish_connect(fd, (struct sockaddr *)&to, size, seconds);
+    if (error == 0)
         return fd;
-    int error = errno;
     close(fd);
     return -error;
 }
