@@ -30,7 +30,10 @@ struct listener {
     _Atomic pid_t tid;      /* of the thread, 0 before it runs */
     _Atomic uint32_t ready; /* 1 once `status` is set (futex) */
     int status;
+    struct listener *left_behind_before; /* see listener_leave_behind */
 };
+
+static struct listener *left_behind; /* of this process's parents */
 
 static _Thread_local bool engine_runs_here __attribute__((tls_model("initial-exec")));
 
@@ -161,6 +164,12 @@ void listener_stop(struct listener *listener)
     wake(listener);
     pthread_join(listener->thread, NULL);
     listener_free(listener);
+}
+
+void listener_leave_behind(struct listener *listener)
+{
+    listener->left_behind_before = left_behind;
+    left_behind = listener;
 }
 
 void listener_ask(struct listener *listener, struct engine_request *request)

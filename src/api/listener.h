@@ -19,6 +19,10 @@ int listener_start(struct settings *settings, struct listener **listener, struct
 /* Ends the thread and frees the listener. */
 void listener_stop(struct listener *listener);
 
+/* In a child of fork: LISTENER is the parent's. Its thread is not here, so nothing
+ * of it can be freed; it is only kept in sight of leak checkers. */
+void listener_leave_behind(struct listener *listener);
+
 /* Has the engine answer REQUEST; returns when it is done. */
 void listener_ask(struct listener *listener, struct engine_request *request);
 

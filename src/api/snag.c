@@ -23,7 +23,9 @@ static _Atomic(struct listener *) current; /* written under lock */
 static void child_after_fork(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    atomic_store(&current, NULL);
+    struct listener *inherited = atomic_exchange(&current, NULL);
+    if (inherited)
+        listener_leave_behind(inherited);
 }
 
 static void watch_forks(void)

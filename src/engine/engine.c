@@ -155,16 +155,32 @@ static int open_all(struct engine *engine)
     return status;
 }
 
-static void run(struct engine_host *host, void (*ready)(struct engine_host *host, int status))
+/* 0 when it has run until it was told to stop. */
+static int live(struct engine_host *host, void (*ready)(struct engine_host *host, int status))
 {
-    struct engine engine = { .host = host, .wake_fd = -1 };
-    own_thread_begin(host->service_errno);
-    int status = open_all(&engine);
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine) {
+        snprintf(host->error, sizeof host->error, "no memory for the engine");
+        return -ENOMEM;
+    }
+    engine->host = host;
+    engine->wake_fd = -1;
+    host->engine = engine;
+    int status = open_all(engine);
     if (status == 0) {
         ready(host, 0);
-        event_base_loop(engine.base, EVLOOP_NO_EXIT_ON_EMPTY);
+        event_base_loop(engine->base, EVLOOP_NO_EXIT_ON_EMPTY);
     }
-    close_all(&engine);
+    close_all(engine);
+    host->engine = NULL;
+    free(engine);
+    return status;
+}
+
+static void run(struct engine_host *host, void (*ready)(struct engine_host *host, int status))
+{
+    own_thread_begin(host->service_errno);
+    int status = live(host, ready);
     own_thread_end(host->service_errno);
     if (status)
         ready(host, status);

@@ -61,6 +61,10 @@ struct engine_host {
     _Atomic(struct engine_request *) requests; /* pushed by any thread, taken whole by the engine */
     atomic_int stop;                           /* 1: leave run() */
 
+    /* The engine's own, here so that a leak checker in a child of fork can reach what the
+     * child inherits and must not touch. */
+    void *engine;
+
     /* Set by the engine before it calls ready(). */
     char address[160]; /* what it listens on, as snag_address() */
     char error[480];   /* one line, when status is negative */
