@@ -27,7 +27,7 @@ static int write_profile(struct lab *lab, const struct report_query *query, cons
     report->samples(profile, now, 1, with_numbers);
     report->comments(profile, now);
     if (earlier)
-        profile_add_comment(profile, "the difference over %u seconds", query->seconds);
+        profile_add_comment(profile, "the difference over %u s", query->seconds);
     int status = query->form == REPORT_PPROF ? profile_write_gzip(profile, sink)
                                              : profile_write_text(profile, sink);
     profile_free(profile);
