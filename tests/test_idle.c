@@ -16,11 +16,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -194,6 +199,36 @@ static bool table_full(void)
     return strstr(reply.body, "table_full") != NULL && snag_write("threads", out, 3) == -EINVAL;
 }
 
+/* Has the kernel refuse close_range to this process. */
+static bool refuse_close_range(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { sizeof filter / sizeof *filter, filter };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* The older way to a table of its own copies the service's first: no copy may stay. */
+static bool table_copied(void)
+{
+    int ends[2];
+    char byte;
+    if (!refuse_close_range() || pipe(ends) != 0)
+        return false;
+    int before = count_sockets_of_process();
+    if (start(NULL) != 0 || count_sockets_of_process() != before)
+        return false;
+    answers("/debug/threads");
+    close(ends[1]);
+    struct pollfd closed = { .fd = ends[0] };
+    return poll(&closed, 1, 5000) == 1 && read(ends[0], &byte, 1) == 0;
+}
+
 static bool limit_of_zero(void)
 {
     if (start(NULL) != 0)
@@ -231,6 +266,7 @@ static void test_descriptors_are_a_world_of_their_own(void **state)
     assert_true(in_child(all_closed));
     assert_true(in_child(table_full));
     assert_true(in_child(limit_of_zero));
+    assert_true(in_child(table_copied));
     assert_int_equal(start(NULL), 0);
 }
 
