@@ -156,9 +156,12 @@ static bool is_spinning(const struct captured *captured, const struct worker *wo
  */
 static bool captured_spinning(struct capture *capture, const struct worker *worker)
 {
-    for (int i = 0; i < 20; i++)
-        if (is_spinning(capture_one(capture, atomic_load(&worker->tid)), worker))
-            return true;
+    wait_until_it_spins(worker);
+    for (uint64_t until = now_ns() + 20 * SECOND; now_ns() < until;) {
+        const struct captured *captured = capture_one(capture, worker->tid);
+        if (captured->how == CAPTURE_SIGNAL)
+            return is_spinning(captured, worker);
+    }
     return false;
 }
 
@@ -299,6 +302,8 @@ static void test_many_running_threads_are_asked_together(void **state)
         worker_start(&workers[i], spin_with_registers, NULL, (size_t)64 << 10);
         tids[i] = workers[i].tid;
     }
+    for (int i = 0; i < MANY; i++)
+        wait_until_it_spins(&workers[i]);
     struct capture *capture = new_capture(SIGNAL_AUTO);
     uint64_t began = now_ns();
     capture_many(capture, tids, MANY, files, results);
@@ -311,7 +316,7 @@ static void test_many_running_threads_are_asked_together(void **state)
         thread_files_close(capture, &files[i]);
     }
     print_message("%d of %d answered in %.0f ms\n", right, MANY, (double)took / 1e6);
-    assert_true(right > MANY / 4); /* they share the processors with us: not all in time */
+    assert_true(right > MANY / 8); /* they share the processors with us: not all in time */
     end_capture(capture);
     for (int i = 0; i < MANY; i++)
         worker_stop(&workers[i]);
@@ -381,6 +386,15 @@ static void pin(pid_t tid, int policy)
         assert_int_equal(sched_setscheduler(tid, policy, &parameter), 0);
 }
 
+static void unpin(pid_t tid)
+{
+    cpu_set_t set;
+    struct sched_param parameter = { 0 };
+    memset(&set, 0xff, sizeof set);
+    assert_int_equal(sched_setscheduler(tid, SCHED_OTHER, &parameter), 0);
+    assert_int_equal(sched_setaffinity(tid, sizeof set, &set), 0);
+}
+
 static struct ask_slot *slot_bound_to(pid_t tid)
 {
     for (int i = 0; i < SLOT_COUNT; i++)
@@ -403,12 +417,14 @@ static void test_a_late_answer_lands_in_nobodys_capture(void **state)
     struct worker other = { .seed = 4 };
     struct worker hogs[HOGS] = { { 0 } };
     worker_start(&silent, spin_with_registers, NULL, 0);
+    wait_until_it_spins(&silent);
     pin(silent.tid, SCHED_IDLE);
     for (int i = 0; i < HOGS; i++) {
         worker_start(&hogs[i], hog, NULL, 0);
         pin(hogs[i].tid, SCHED_OTHER);
     }
     worker_start(&other, spin_with_registers, NULL, 0);
+    wait_until_it_spins(&other);
     struct capture *capture = new_capture(SIGNAL_AUTO);
     const struct captured *captured = NULL;
     for (int i = 0; i < 100; i++) {
@@ -421,17 +437,20 @@ static void test_a_late_answer_lands_in_nobodys_capture(void **state)
     struct ask_slot *slot = slot_bound_to(silent.tid);
     assert_non_null(slot);
 
-    /* Others are asked, more of them than there are slots; whatever comes meanwhile is theirs. */
+    /* Others are asked, more often than there are slots; whatever comes meanwhile is theirs. */
+    uint64_t given_up = atomic_load(&slot->word);
     for (int i = 0; i < 2 * SLOT_COUNT; i++) {
         captured = capture_one(capture, other.tid);
         assert_true(captured->how != CAPTURE_SIGNAL || is_spinning(captured, &other));
-        assert_int_equal(atomic_load(&slot->tid), silent.tid);
+        pid_t bound = atomic_load(&slot->tid);
+        assert_true(bound == silent.tid || atomic_load(&slot->word) != given_up);
     }
     for (int i = 0; i < HOGS; i++)
         worker_stop(&hogs[i]);
-    for (int i = 0; i < 5000 && state_of(slot) == SLOT_GIVEN_UP; i++)
+    unpin(silent.tid);
+    for (int i = 0; i < 20000 && atomic_load(&slot->word) == given_up; i++)
         sleep_ms(1);
-    assert_int_equal(state_of(slot), SLOT_ANSWERED); /* the late answer, noted */
+    assert_int_not_equal(atomic_load(&slot->word), given_up); /* the late answer, noted */
     assert_true(captured_spinning(capture, &silent));
     assert_true(captured_spinning(capture, &other));
 
@@ -557,7 +576,7 @@ static bool spins(struct capture *capture, struct worker *worker)
     return right;
 }
 
-static bool child_handlers(void)
+static bool play_handlers(void)
 {
     struct worker worker = { .seed = 9 };
     set_handler(handler_before, NULL);
@@ -595,7 +614,7 @@ static bool child_handlers(void)
 }
 
 /* Handlers that hand on without the arguments, and are set again above ours. */
-static bool child_plain_handlers(void)
+static bool play_plain_handlers(void)
 {
     struct worker worker = { .seed = 9 };
     worker_start(&worker, spin_with_registers, NULL, 0);
@@ -623,19 +642,14 @@ static bool child_plain_handlers(void)
 static void test_the_services_handlers_are_called_as_before(void **state)
 {
     (void)state;
-    assert_true(run_in_child(child_handlers, 60));
-    assert_true(run_in_child(child_plain_handlers, 60));
+    if (UNDER_THREAD_SANITIZER)
+        skip();
+    assert_true(play_scene("handlers", 60));
+    assert_true(play_scene("plain handlers", 60));
 }
-
-static void spin_until_forked(struct worker *worker)
-{
-    spin_with_registers(worker);
-}
-
-static struct capture *parents_capture;
 
 /* In a child of fork: the handler is there, the slots are the parent's. */
-static bool child_of_fork(void)
+static int child_of_fork(void)
 {
     struct worker worker = { .seed = 11 };
     raise(SIGURG);
@@ -647,24 +661,32 @@ static bool child_of_fork(void)
         info.si_value.sival_ptr = (void *)(uintptr_t)cookie_make(ask_table->magic, (unsigned)i, 1);
         syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGURG, &info);
     }
-    worker_start(&worker, spin_until_forked, NULL, 0);
+    worker_start(&worker, spin_with_registers, NULL, 0);
     struct capture *capture = new_capture(SIGNAL_AUTO);
     bool right = spins(capture, &worker);
     end_capture(capture);
     worker_stop(&worker);
-    return right;
+    return right ? 0 : 1;
 }
 
 static void test_a_child_of_fork_is_left_alone(void **state)
 {
     (void)state;
+    if (UNDER_THREAD_SANITIZER)
+        skip();
     struct worker worker = { .seed = 10 };
     worker_start(&worker, spin_with_registers, NULL, 0);
-    parents_capture = new_capture(SIGNAL_AUTO);
-    assert_true(captured_spinning(parents_capture, &worker));
-    assert_true(run_in_child(child_of_fork, 30));
-    assert_true(captured_spinning(parents_capture, &worker));
-    end_capture(parents_capture);
+    struct capture *capture = new_capture(SIGNAL_AUTO);
+    assert_true(captured_spinning(capture, &worker));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(30);
+        _exit(run_as_listener(child_of_fork));
+    }
+    assert_true(child_succeeds(child));
+    assert_true(captured_spinning(capture, &worker));
+    end_capture(capture);
     worker_stop(&worker);
 }
 
@@ -675,7 +697,7 @@ static bool not_dumpable(void)
     return prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
-static bool child_not_dumpable(void)
+static bool play_not_dumpable(void)
 {
     static const char hidden[] = "registers not readable (process is not dumpable)";
     struct worker hanging = { .seed = 1 };
@@ -705,7 +727,7 @@ static bool child_not_dumpable(void)
 static void test_a_process_that_is_not_dumpable_says_so(void **state)
 {
     (void)state;
-    assert_true(run_in_child(child_not_dumpable, 30));
+    assert_true(play_scene("not dumpable", 30));
 }
 
 /* Every system call but a few ends the process. */
@@ -730,7 +752,7 @@ static void spin_filtered(struct worker *worker)
     spin_with_registers(worker);
 }
 
-static bool child_filtered(void)
+static bool play_filtered(void)
 {
     struct worker worker = { .seed = 12 };
     _Atomic int ready = 0;
@@ -752,10 +774,10 @@ static bool child_filtered(void)
 static void test_a_filtered_thread_makes_no_system_call(void **state)
 {
     (void)state;
-    assert_true(run_in_child(child_filtered, 30));
+    assert_true(play_scene("filtered", 30));
 }
 
-static bool child_vm_refused(void)
+static bool play_vm_refused(void)
 {
     struct worker running = { .seed = 13 };
     struct worker hanging = { .seed = 14 };
@@ -776,7 +798,7 @@ static bool child_vm_refused(void)
 static void test_without_process_vm_readv(void **state)
 {
     (void)state;
-    assert_true(run_in_child(child_vm_refused, 30));
+    assert_true(play_scene("vm refused", 30));
 }
 
 /* A stack that ends just above the stack pointer, and a red zone that is not mapped. */
@@ -820,7 +842,7 @@ static unsigned open_descriptors(void)
     return count;
 }
 
-static bool child_descriptors(void)
+static bool play_descriptors(void)
 {
     enum { MANY = 120 };
     static struct worker workers[MANY];
@@ -866,7 +888,7 @@ static bool child_descriptors(void)
 static void test_descriptors_are_kept_within_the_limit(void **state)
 {
     (void)state;
-    assert_true(run_in_child(child_descriptors, 30));
+    assert_true(play_scene("descriptors", 30));
 }
 
 static void test_a_shared_table_keeps_nothing(void **state)
@@ -920,8 +942,14 @@ static int all_tests(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    static const struct scene scenes[] = {
+        { "handlers", play_handlers },         { "plain handlers", play_plain_handlers },
+        { "not dumpable", play_not_dumpable }, { "filtered", play_filtered },
+        { "vm refused", play_vm_refused },     { "descriptors", play_descriptors },
+    };
+    scenes_main(count, arguments, scenes, sizeof scenes / sizeof *scenes);
     const struct CMUnitTest leader[] = {
         cmocka_unit_test(test_of_the_leaders_table),
     };

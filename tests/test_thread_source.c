@@ -38,6 +38,10 @@
 
 #define SECOND UINT64_C(1000000000)
 
+/* Threads that are there anyway: the leader, which waits in pthread_join, and what a sanitizer
+ * has running. */
+static size_t others;
+
 /* What looks at this process. */
 struct looker {
     struct target target;
@@ -113,19 +117,19 @@ static void test_still_threads_are_kept(void **state)
     start_hanging(workers, MANY);
     struct looker looker = looker_open(SIGNAL_AUTO);
     struct thread_dump *first = take(&looker);
-    assert_int_equal(first->count, MANY + 1); /* the leader waits in pthread_join */
-    assert_int_equal(first->by_procfs, MANY + 1);
+    assert_int_equal(first->count, MANY + others);
+    assert_true(first->by_procfs >= MANY + 1);
     assert_int_equal(first->kept, 0);
     assert_true(first->listed_all);
     assert_null(first->hidden);
-    assert_int_equal(thread_source_count(looker.source), MANY + 1);
+    assert_int_equal(thread_source_count(looker.source), MANY + others);
     for (int i = 0; i < 40; i++) {
         struct thread_dump *again = take(&looker);
-        assert_int_equal(again->kept, MANY + 1);
-        for (size_t j = 0; j < again->count; j++) {
-            assert_int_equal(again->threads[j].tid, first->threads[j].tid);
-            assert_true(same_frames(&again->threads[j], &first->threads[j]));
-            assert_int_equal(again->threads[j].syscall_number, SYS_futex);
+        assert_true(again->kept >= MANY + 1);
+        for (size_t j = 0; j < MANY; j++) {
+            const struct thread_sample *sample = find(again, workers[j].tid);
+            assert_true(same_frames(sample, find(first, workers[j].tid)));
+            assert_int_equal(sample->syscall_number, SYS_futex);
         }
         thread_dump_free(again);
     }
@@ -134,7 +138,7 @@ static void test_still_threads_are_kept(void **state)
     sleep_ms(20);
     assert_true(wait_for_state(workers[7].tid, 'S'));
     struct thread_dump *after = take(&looker);
-    assert_int_equal(after->kept, MANY);
+    assert_true(after->kept >= MANY && after->kept < MANY + others);
     assert_true(same_frames(find(after, workers[7].tid), find(first, workers[7].tid)));
     assert_true(find(after, workers[7].tid)->blocked_ns < find(after, workers[8].tid)->blocked_ns);
     thread_dump_free(after);
@@ -340,6 +344,7 @@ static void test_a_running_thread_is_dumped(void **state)
     (void)state;
     struct worker running = { .seed = 3 };
     worker_start(&running, spin_with_registers, NULL, 0);
+    wait_until_it_spins(&running);
     struct looker looker = looker_open(SIGNAL_AUTO);
     const struct thread_sample *sample = NULL;
     struct thread_dump *dump = NULL;
@@ -427,6 +432,7 @@ static void test_frames_larger_than_the_copy(void **state)
 
     /* A running thread copies no more than 64 KiB itself: that is said. */
     worker_start(&running, spin_deep, NULL, 0);
+    wait_until_it_spins(&running);
     for (int i = 0; i < 20; i++) {
         dump = take(&looker);
         sample = find(dump, running.tid);
@@ -472,7 +478,7 @@ static void test_names_are_what_they_are(void **state)
     bool seen = false;
     for (int i = 0; i < 16 && !seen; i++) {
         dump = take(&looker);
-        assert_int_equal(dump->kept, NAMES + 1);
+        assert_true(dump->kept >= NAMES + 1);
         seen = strcmp(find(dump, workers[0].tid)->name, "third\n") == 0;
         thread_dump_free(dump);
     }
@@ -496,12 +502,13 @@ static void test_what_the_kernel_writes_is_understood(void **state)
     assert_false(thread_facts_parse("77 (x", 5, &facts));
     assert_false(thread_facts_parse("", 0, &facts));
     uint64_t start;
-    assert_true(exec_start_parse("\nse.exec_start: (7, #threads: 1)\n---\n"
+    assert_true(exec_start_parse("\nse.exec_start: (7, #threads: 1)\n"
+                                 "----------------------------------------\n"
                                  "se.exec_start      :    581300.856270\nse.vruntime : 1.5\n",
                                  &start));
     assert_int_equal(start, UINT64_C(581300856270));
     assert_false(exec_start_parse("x (7, #threads: 1)\n", &start));
-    assert_false(exec_start_parse("x\nse.exec_start : 0.000000\n", &start));
+    assert_false(exec_start_parse("x\n---------------------\nse.exec_start : 0.000000\n", &start));
 }
 
 /* Threads that live for a moment, as fast as they can be made. */
@@ -571,7 +578,7 @@ static void test_the_budget_ends_a_dump(void **state)
     struct looker looker = looker_open(SIGNAL_AUTO);
     struct thread_dump *dump = NULL;
     assert_int_equal(thread_source_dump(looker.source, 1000000, &dump), 0);
-    assert_int_equal(dump->count, MANY + 1);
+    assert_int_equal(dump->count, MANY + others);
     assert_true(dump->listed_all);
     assert_true(dump->partial > 0);
     size_t late = 0;
@@ -581,10 +588,10 @@ static void test_the_budget_ends_a_dump(void **state)
     assert_int_equal(late, dump->partial);
     thread_dump_free(dump);
     assert_int_equal(thread_source_dump(looker.source, 0, &dump), 0);
-    assert_int_equal(dump->partial, MANY + 1);
+    assert_int_equal(dump->partial, MANY + others);
     thread_dump_free(dump);
     dump = take(&looker); /* and the next one is whole */
-    assert_int_equal(dump->by_procfs, MANY + 1);
+    assert_true(dump->by_procfs >= MANY + 1);
     thread_dump_free(dump);
     looker_close(&looker);
     stop_all(workers, MANY);
@@ -630,7 +637,7 @@ static void test_another_thread_with_the_same_id(void **state)
         struct thread_dump *second = take(&looker);
         assert_non_null(find(second, tid));
         assert_int_equal(find(second, tid)->frame_count, find(first, tid)->frame_count + 2);
-        assert_int_equal(second->kept, 1); /* the leader */
+        assert_true(find(second, tid)->blocked_ns < find(second, getpid())->blocked_ns);
         thread_dump_free(second);
         worker_stop(&worker);
     }
@@ -660,6 +667,8 @@ static void wait_as_in_vfork(struct worker *worker)
 static void test_uninterruptible_sleep(void **state)
 {
     (void)state;
+    if (UNDER_THREAD_SANITIZER)
+        skip();
     int pipe_fds[2];
     struct worker worker = { .seed = 0 };
     assert_int_equal(pipe(pipe_fds), 0);
@@ -686,7 +695,6 @@ static void *outlive(void *argument)
     struct worker worker = { .seed = 0 };
     struct looker looker;
     (void)argument;
-    alarm(30);
     wait_for_state(getpid(), 'Z');
     worker_start(&worker, hang, NULL, 0);
     wait_for_state(worker.tid, 'S');
@@ -696,18 +704,10 @@ static void *outlive(void *argument)
         struct thread_dump *dump = take(&looker);
         const struct thread_sample *leader = find(dump, getpid());
         const struct thread_sample *other = find(dump, worker.tid);
-        right = right && dump->count == 2 && dump->listed_all && leader->state == 'Z' &&
+        right = right && leader && other && dump->listed_all && leader->state == 'Z' &&
                 leader->how == CAPTURE_PARTIAL && strcmp(leader->why, "thread has exited") == 0 &&
                 other->how == CAPTURE_PROCFS && other->frame_count >= 3;
         thread_dump_free(dump);
-    }
-    if (!right) {
-        struct thread_dump *dump = take(&looker);
-        for (size_t i = 0; i < dump->count; i++)
-            fprintf(stderr, "tid %d state %c how %d why %s frames %zu\n", (int)dump->threads[i].tid,
-                    dump->threads[i].state, dump->threads[i].how,
-                    dump->threads[i].why ? dump->threads[i].why : "-",
-                    dump->threads[i].frame_count);
     }
     _exit(right ? 0 : 1);
 }
@@ -715,21 +715,10 @@ static void *outlive(void *argument)
 static void test_the_leader_has_ended(void **state)
 {
     (void)state;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, outlive, NULL) != 0)
-            _exit(2);
-        syscall(SYS_exit, 0); /* as pthread_exit, without unwinding cmocka's stack */
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_true(play_scene("leader ends", 30));
 }
 
-static bool child_not_dumpable(void)
+static bool play_not_dumpable(void)
 {
     enum { MANY = 40 };
     static struct worker workers[MANY];
@@ -740,15 +729,17 @@ static bool child_not_dumpable(void)
     sleep_ms(300);
     struct looker looker = looker_open(SIGNAL_AUTO);
     struct thread_dump *dump = take(&looker);
-    bool right = dump->by_signal == MANY + 1 && dump->hidden;
-    for (size_t i = 0; i < dump->count; i++)
-        right = right && dump->threads[i].frame_count >= 3 && dump->threads[i].state == 'S' &&
-                dump->threads[i].blocked_ns > SECOND / 10; /* read before it was asked */
+    bool right = dump->by_signal >= MANY + 1 && dump->hidden;
+    for (size_t i = 0; i < MANY; i++) {
+        const struct thread_sample *sample = find(dump, workers[i].tid);
+        right = right && sample->how == CAPTURE_SIGNAL && sample->frame_count >= 3 &&
+                sample->state == 'S' && sample->blocked_ns > SECOND / 10; /* read before asking */
+    }
     thread_dump_free(dump);
     looker_close(&looker);
     looker = looker_open(SIGNAL_NEVER);
     dump = take(&looker);
-    right = right && dump->partial == MANY + 1 && dump->threads[0].frame_count == 0;
+    right = right && dump->partial == dump->count && dump->threads[0].frame_count == 0;
     thread_dump_free(dump);
     looker_close(&looker);
     return right;
@@ -757,13 +748,15 @@ static bool child_not_dumpable(void)
 static void test_a_process_that_is_not_dumpable(void **state)
 {
     (void)state;
-    assert_true(run_in_child(child_not_dumpable, 30));
+    assert_true(play_scene("not dumpable", 30));
 }
 
 /* Another process, which does not know of it. */
 static void test_another_process(void **state)
 {
     (void)state;
+    if (UNDER_THREAD_SANITIZER)
+        skip();
     int pipe_fds[2];
     assert_int_equal(pipe(pipe_fds), 0);
     pid_t child = fork();
@@ -788,13 +781,14 @@ static void test_another_process(void **state)
     assert_true(wait_for_state(gettid(), 'R'));
     sleep_ms(50);
     assert_int_equal(thread_source_dump(source, SECOND, &dump), 0);
-    assert_int_equal(dump->count, 4);
-    assert_int_equal(thread_source_count(source), 4);
+    assert_true(dump->count >= 4);
+    assert_int_equal(thread_source_count(source), dump->count);
     assert_int_equal(dump->by_signal, 0);
     assert_true(dump->by_procfs >= 3);
-    for (size_t i = 0; i < 3; i++) {
-        assert_true(dump->threads[i].frame_count >= 2);
-        assert_true(dump->threads[i].blocked_known);
+    for (size_t i = 0; i < dump->count; i++) {
+        const struct thread_sample *sample = &dump->threads[i];
+        assert_true(sample->how == CAPTURE_PARTIAL || sample->frame_count >= 2);
+        assert_true(sample->blocked_known);
     }
     thread_dump_free(dump);
     kill(child, SIGKILL);
@@ -820,6 +814,11 @@ static void test_names_of_system_calls(void **state)
 
 static int all_tests(void)
 {
+    struct target target;
+    if (target_open(&target, 0) != 0)
+        return 1;
+    others = (size_t)task_count(&target);
+    target_close(&target);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_still_threads_are_kept),
         cmocka_unit_test(test_equal_stacks_are_in_a_dump_once),
@@ -841,7 +840,16 @@ static int all_tests(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    static const struct scene scenes[] = { { "not dumpable", play_not_dumpable } };
+    pthread_t thread;
+    if (count == 3 && strcmp(arguments[1], "leader ends") == 0) {
+        alarm(30);
+        if (pthread_create(&thread, NULL, outlive, NULL) != 0)
+            return 1;
+        syscall(SYS_exit, 0); /* of this thread, as pthread_exit does in the end */
+    }
+    scenes_main(count, arguments, scenes, sizeof scenes / sizeof *scenes);
     return run_as_listener(all_tests);
 }

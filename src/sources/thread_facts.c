@@ -58,12 +58,12 @@ void thread_name_parse(const char *text, size_t length, char name[64])
 
 bool exec_start_parse(const char *text, uint64_t *exec_start_ns)
 {
-    /* The last one: the name of the thread stands above and may look like it. */
+    /* Below the name of the thread, which has at most 15 bytes and may hold anything. */
+    static const char ruler[] = "\n--------------------";
     static const char label[] = "\nse.exec_start";
-    const char *found = NULL;
-    for (const char *at = strstr(text, label); at; at = strstr(at + 1, label))
-        found = at;
-    const char *at = found ? strchr(found, ':') : NULL;
+    const char *at = strstr(text, ruler);
+    at = at ? strstr(at, label) : NULL;
+    at = at ? strchr(at, ':') : NULL;
     if (!at)
         return false;
     for (at++; *at == ' '; at++)

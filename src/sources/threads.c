@@ -47,7 +47,7 @@ struct making {
     struct capture_job *jobs;       /* threads that are not proven still ... */
     struct thread_record **records; /* ... and their records */
     size_t job_count;
-    bool clock_read;
+    bool clock_begun;
     unsigned refreshed; /* how often modules were */
 };
 
@@ -118,9 +118,9 @@ static int read_facts(struct making *making, struct thread_record *record)
     record->blocked_since_ns = making->began_ns;
     if (record->blocked_known)
         return 0;
-    if (!making->clock_read)
-        sched_clock_read(&source->clock, source->target);
-    making->clock_read = true;
+    if (!making->clock_begun)
+        sched_clock_begin(&source->clock, source->target);
+    making->clock_begun = true;
     length = capture_read_file(source->capture, record->tid, "sched", text, sizeof text);
     record->blocked_known = length > 0 && exec_start_parse(text, &exec_start) &&
                             sched_clock_time(&source->clock, record->facts.processor, exec_start,
@@ -412,6 +412,8 @@ static int make_dump(struct making *making)
         .taken = taken,
     };
     capture_threads(source->capture, &run);
+    if (making->clock_begun)
+        sched_clock_end(&source->clock);
     making->dump->hidden = capture_hidden(source->capture);
     return fill_dump(making);
 }

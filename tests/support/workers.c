@@ -48,6 +48,7 @@ void worker_start(struct worker *worker, void (*body)(struct worker *), void *ar
     worker->argument = argument;
     atomic_store(&worker->tid, 0);
     atomic_store(&worker->stop, 0);
+    atomic_store(&worker->spins, 0);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     if (stack > 0)
@@ -102,13 +103,19 @@ bool wait_for_state(pid_t tid, char state)
     return false;
 }
 
+void wait_until_it_spins(const struct worker *worker)
+{
+    while (!atomic_load(&worker->spins))
+        sched_yield();
+}
+
 uint64_t register_value(int seed, int number)
 {
     return UINT64_C(0x5eed000000000000) + (uint64_t)seed * 256 + (uint64_t)number;
 }
 
 #if defined(__x86_64__)
-/* spin(const uint64_t values[6], _Atomic int *stop) */
+/* spin(const uint64_t values[6], _Atomic int *stop, _Atomic int *spins) */
 __asm__(".text\n"
         ".type spin, @function\n"
         "spin:\n"
@@ -125,6 +132,7 @@ __asm__(".text\n"
         "    mov 24(%rdi), %r13\n"
         "    mov 32(%rdi), %r14\n"
         "    mov 40(%rdi), %r15\n"
+        "    movl $1, (%rdx)\n"
         ".globl spin_first\n"
         "spin_first:\n"
         "    cmpl $0, (%rsi)\n"
@@ -140,13 +148,14 @@ __asm__(".text\n"
         "    ret\n"
         "    .cfi_endproc\n"
         ".size spin, . - spin\n");
-void spin(const uint64_t values[6], _Atomic int *stop);
+void spin(const uint64_t values[6], _Atomic int *stop, _Atomic int *spins);
 #else
 const char spin_first[1] = { 0 };
 const char spin_last[1] = { 0 };
-static void spin(const uint64_t values[6], _Atomic int *stop)
+static void spin(const uint64_t values[6], _Atomic int *stop, _Atomic int *spins)
 {
     (void)values;
+    atomic_store(spins, 1);
     while (!atomic_load(stop))
         continue;
 }
@@ -157,7 +166,7 @@ void spin_with_registers(struct worker *worker)
     uint64_t values[6];
     for (int i = 0; i < 6; i++)
         values[i] = register_value(worker->seed, i);
-    spin(values, &worker->stop);
+    spin(values, &worker->stop, &worker->spins);
 }
 
 void hang(struct worker *worker)
@@ -191,27 +200,48 @@ int run_as_listener(int (*main)(void))
     return listener.status;
 }
 
-static bool (*child_body)(void);
-
-static int child_main(void)
+bool child_succeeds(pid_t child)
 {
-    return child_body() ? 0 : 1;
-}
-
-bool run_in_child(bool (*body)(void), int seconds)
-{
-    pid_t child = fork();
-    if (child < 0)
-        die("fork");
-    if (child == 0) {
-        alarm((unsigned)seconds);
-        child_body = body;
-        _exit(run_as_listener(child_main));
-    }
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
     if (WIFSIGNALED(status))
         fprintf(stderr, "workers.c: the child was ended by signal %d\n", WTERMSIG(status));
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool play_scene(const char *name, int seconds)
+{
+    char limit[16];
+    snprintf(limit, sizeof limit, "%d", seconds);
+    pid_t child = fork();
+    if (child < 0)
+        die("fork");
+    if (child == 0) {
+        execl("/proc/self/exe", "scene", name, limit, (char *)NULL);
+        _exit(127);
+    }
+    return child_succeeds(child);
+}
+
+static bool (*scene_play)(void);
+
+static int scene_thread(void)
+{
+    return scene_play() ? 0 : 1;
+}
+
+void scenes_main(int count, char **arguments, const struct scene *scenes, size_t scene_count)
+{
+    if (count < 3 || strcmp(arguments[0], "scene") != 0)
+        return;
+    alarm((unsigned)atoi(arguments[2]));
+    for (size_t i = 0; i < scene_count; i++)
+        if (strcmp(scenes[i].name, arguments[1]) == 0)
+            scene_play = scenes[i].play;
+    if (!scene_play)
+        _exit(126);
+    int status = run_as_listener(scene_thread);
+    fflush(stdout);
+    _exit(status);
 }

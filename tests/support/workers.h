@@ -13,6 +13,7 @@ struct worker {
     pthread_t thread;
     _Atomic pid_t tid; /* set by the thread */
     _Atomic int stop;  /* 1: it is to end */
+    _Atomic int spins; /* spin_with_registers: 1 once it does */
     void (*body)(struct worker *worker);
     void *argument;
     int seed;  /* spin_with_registers: what its registers hold */
@@ -28,6 +29,9 @@ void worker_join(struct worker *worker);
 
 /* Waits until the thread is in state STATE of /proc/TID/stat; false after 10 s. */
 bool wait_for_state(pid_t tid, char state);
+
+/* Waits until the thread is where spin_with_registers has brought it. */
+void wait_until_it_spins(const struct worker *worker);
 
 /* Spins until `stop`, with rbx, rbp and r12 to r15 holding register_value(seed, 0 .. 5), between
  * the two addresses. */
@@ -47,9 +51,33 @@ void hang(struct worker *worker);
  * the leader; returns what it returns. */
 int run_as_listener(int (*main)(void));
 
-/* Runs BODY in a child of fork with a listener-like thread; the exit status is 0 when
- * it returned true. False after SECONDS too. */
-bool run_in_child(bool (*body)(void), int seconds);
+/* What a test has to do in a process of its own. */
+struct scene {
+    const char *name;
+    bool (*play)(void); /* on a listener-like thread */
+};
+
+/* Begins the program anew to play the scene NAME. True when that returned true within SECONDS. */
+bool play_scene(const char *name, int seconds);
+
+/* For main(): plays the scene that was asked for and does not return, or returns if none was. */
+void scenes_main(int count, char **arguments, const struct scene *scenes, size_t scene_count);
+
+/* Waits for a child; true when it ended with status 0. */
+bool child_succeeds(pid_t child);
+
+/* ThreadSanitizer runs the service's signal handlers late and knows no children of fork that
+ * have threads. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef UNDER_THREAD_SANITIZER
+#define UNDER_THREAD_SANITIZER 0
+#endif
 
 uint64_t now_ns(void);
 void sleep_ms(int ms);
