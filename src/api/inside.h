@@ -1,0 +1,30 @@
+/* inside.h: what libsnag lends to the other libraries of snag.
+ *
+ * libsnag-track and libsnag-preload are loaded beside libsnag and use its
+ * stacks and its listener. They come through this one door, which is no part
+ * of the public interface: it may change with every version, and says so. */
+#ifndef SNAG_API_INSIDE_H
+#define SNAG_API_INSIDE_H
+
+#include "stacks/stacks.h"
+
+#include <snag/snag.h>
+
+#include <stdbool.h>
+
+#define INSIDE_ABI 1
+
+struct snag_inside {
+    int abi;
+    /* Whether the calling thread is the listener's, whose descriptors are its own. */
+    bool (*is_own_thread)(void);
+    /* As in stacks/stacks.h. */
+    struct stack_walk (*stack_here)(const void *caller, unsigned skip, uint64_t *frames,
+                                    size_t max);
+    uint32_t (*stack_number)(const void *caller, unsigned skip);
+    const struct stack_pool *(*stack_pool)(void);
+};
+
+SNAG_API const struct snag_inside *snag_inside(void);
+
+#endif

@@ -1,0 +1,222 @@
+/* step.c: steps, learnt from the unwind tables; see step.h.
+ *
+ * Of code that may be unloaded, what the row was read from is remembered: the
+ * address and a hash of the table's entry and of the part it shares with
+ * others. If the same bytes are still there, where the loader says that a
+ * module is, the row is the same, whatever was unloaded and loaded meanwhile. */
+#include "stacks/step.h"
+
+#include "base/stack.h"
+#include "stacks/regions.h"
+#include "stacks/step_table.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define WIDE_MAX 1024u
+#define GUEST_CHUNK 1024u
+#define GUEST_CHUNKS 128u
+
+struct guest {
+    const unsigned char *entry;
+    const unsigned char *common;
+    uint32_t entry_size;
+    uint32_t common_size;
+    uint64_t hash;
+    uint64_t step; /* as for code that stays */
+};
+
+static struct cfi_row wide[WIDE_MAX];
+static _Atomic uint32_t wide_count;
+static _Atomic(struct guest *) guests[GUEST_CHUNKS];
+static _Atomic uint32_t guest_count;
+
+static bool take_number(_Atomic uint32_t *count, uint32_t max, uint32_t *number)
+{
+    *number = atomic_load_explicit(count, memory_order_relaxed);
+    do {
+        if (*number >= max)
+            return false;
+    } while (!atomic_compare_exchange_weak(count, number, *number + 1));
+    return true;
+}
+
+static struct guest *guest_chunk(uint32_t number)
+{
+    _Atomic(struct guest *) *at = &guests[number / GUEST_CHUNK];
+    struct guest *chunk = atomic_load_explicit(at, memory_order_acquire);
+    if (chunk)
+        return chunk;
+    size_t size = GUEST_CHUNK * sizeof *chunk;
+    void *made = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED)
+        return NULL;
+    if (atomic_compare_exchange_strong(at, &chunk, made))
+        return made;
+    munmap(made, size);
+    return chunk;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+static uint64_t hash_of(uint64_t hash, const unsigned char *bytes, size_t size)
+{
+    uint64_t word;
+    for (; size >= sizeof word; bytes += sizeof word, size -= sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        hash = mix(hash, word);
+    }
+    word = 0;
+    memcpy(&word, bytes, size);
+    return mix(hash, word);
+}
+
+static uint64_t guest_hash(const struct guest *guest)
+{
+    uint64_t hash = hash_of((uintptr_t)guest->entry, guest->entry, guest->entry_size);
+    return hash_of(hash, guest->common, guest->common_size);
+}
+
+#define EXACT 64u
+
+static uint64_t word(enum step_kind kind, uint32_t number)
+{
+    return (uint64_t)kind | (uint64_t)number << 32;
+}
+
+/* False when ROW is not of the simple kind. */
+static bool plain(const struct cfi_row *row, uint64_t *step)
+{
+    if (row->cfa.how != CFI_VALUE || row->signal || row->caller.how != CFI_AT ||
+        row->caller.base != CFI_CFA || row->caller.offset != -8 || row->caller.add != 0)
+        return false;
+    enum step_bp bp = STEP_BP_LOST;
+    int16_t place = 0;
+    if (row->bp.how == CFI_SAME) {
+        bp = STEP_BP_SAME;
+    } else if (row->bp.how == CFI_AT) {
+        place = (int16_t)row->bp.offset;
+        if (row->bp.base != CFI_CFA || row->bp.add != 0 || place != row->bp.offset)
+            return false;
+        bp = STEP_BP_SAVED;
+    } else if (row->bp.how == CFI_VALUE) {
+        return false;
+    }
+    *step = (uint64_t)STEP_PLAIN | (row->cfa.base == CFI_BP ? 8 : 0) | (uint64_t)bp << 4 |
+            (uint64_t)(uint16_t)place << 16 | (uint64_t)(uint32_t)row->cfa.offset << 32;
+    return true;
+}
+
+/* *WHOLE is set to false where there was no room to say it. */
+static uint64_t step_from(const struct cfi_row *row, bool *whole)
+{
+    uint64_t step;
+    uint32_t number;
+    switch (row->kind) {
+    case CFI_END: return word(STEP_OUTERMOST, 0);
+    case CFI_NONE: return word(STEP_NO_TABLE, 0);
+    case CFI_STEP: break;
+    default: return word(STEP_NOT_FOLLOWED, 0);
+    }
+    if (plain(row, &step))
+        return step;
+    *whole = take_number(&wide_count, WIDE_MAX, &number);
+    if (!*whole)
+        return word(STEP_NOT_FOLLOWED, 0);
+    wide[number] = *row; /* published with the slot that names it */
+    return word(STEP_WIDE, number) | (row->signal ? EXACT : 0);
+}
+
+/* A guest's word around STEP; 0 when there is no room. */
+static uint64_t guest_word(const struct cfi_row *row, uint64_t step)
+{
+    uint32_t number;
+    if (!row->entry || !row->common ||
+        !take_number(&guest_count, GUEST_CHUNK * GUEST_CHUNKS, &number))
+        return 0;
+    struct guest *chunk = guest_chunk(number);
+    if (!chunk)
+        return 0;
+    struct guest *guest = &chunk[number % GUEST_CHUNK];
+    *guest = (struct guest){
+        .entry = row->entry,
+        .common = row->common,
+        .entry_size = (uint32_t)row->entry_size,
+        .common_size = (uint32_t)row->common_size,
+        .step = step,
+    };
+    guest->hash = guest_hash(guest);
+    return word(STEP_GUEST, number);
+}
+
+/* Whether FRAME, a return address that no table covers, is where a function starts. Nobody's call
+ * has pushed it: it is what a context of makecontext(3) begins with, and so its stack's end. */
+static bool begins_function(const struct code_region *region, uint64_t frame)
+{
+    uintptr_t address = (uintptr_t)frame_address(frame);
+    struct cfi_row row;
+    if (frame & FRAME_EXACT || address >= region->end)
+        return false;
+    cfi_row_at(region, address, &row);
+    return row.kind != CFI_NONE && row.start == address;
+}
+
+uint64_t step_learn(uint64_t frame)
+{
+    struct code_region region;
+    struct cfi_row row;
+    bool whole = true;
+    uintptr_t address = (uintptr_t)frame_lookup(frame);
+    if (!region_of(address, &region)) /* not kept: it may be anything */
+        return word(STEP_NO_TABLE, 0);
+    cfi_row_at(&region, address, &row);
+    uint64_t step = step_from(&row, &whole);
+    if (row.kind == CFI_NONE && begins_function(&region, frame))
+        step = word(STEP_OUTERMOST, 0) | EXACT;
+    uint64_t kept = region.for_ever ? step : guest_word(&row, step);
+    if (whole && kept != 0)
+        step_keep(frame, kept);
+    return kept != 0 ? kept : step;
+}
+
+static const struct guest *guest_of(uint64_t step)
+{
+    uint32_t number = step_number(step);
+    struct guest *chunk = atomic_load_explicit(&guests[number / GUEST_CHUNK], memory_order_acquire);
+    return &chunk[number % GUEST_CHUNK];
+}
+
+static bool holds(const struct code_region *region, const unsigned char *at, size_t size)
+{
+    uintptr_t address = (uintptr_t)at;
+    return address >= region->start && address < region->end && region->end - address >= size;
+}
+
+static bool is_still_there(const struct guest *guest, uintptr_t address)
+{
+    struct code_region region;
+    return region_of(address, &region) && holds(&region, guest->entry, guest->entry_size) &&
+           holds(&region, guest->common, guest->common_size) && guest_hash(guest) == guest->hash;
+}
+
+uint64_t step_of_guest(uint64_t frame, uint64_t step, uint64_t *origin)
+{
+    const struct guest *guest = guest_of(step);
+    if (!is_still_there(guest, (uintptr_t)frame_lookup(frame))) {
+        step = step_learn(frame);
+        if (step_kind(step) != STEP_GUEST)
+            return step;
+        guest = guest_of(step);
+    }
+    *origin = mix(*origin, guest->hash);
+    return guest->step;
+}
+
+const struct cfi_row *step_row(uint64_t step)
+{
+    return &wide[step_number(step)];
+}

@@ -1,0 +1,83 @@
+/* step.h: how one frame is undone, in one word. Private to stacks/.
+ *
+ *   bits 0-2    enum step_kind
+ *   3           the CFA counts from the frame pointer, not from the stack pointer
+ *   4-5         enum step_bp: where the caller's frame pointer is
+ *   6           the address is the instruction itself, although it was not known to be: where a
+ *               signal handler returns to, and where a context begins
+ *   16-31       the frame pointer's place, from the CFA; signed
+ *   32-63       the CFA's distance, signed; for the last two kinds a number
+ *
+ * The return address is just below the CFA. What is not so simple (signal
+ * frames, realigned stacks) is STEP_WIDE: a row in full. Code that may be unloaded is
+ * STEP_GUEST: a word like these, and what it was read from, to see whether
+ * that is still there. */
+#ifndef SNAG_STACKS_STEP_H
+#define SNAG_STACKS_STEP_H
+
+#include "stacks/cfi.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum step_kind {
+    STEP_UNKNOWN, /* the word is being written */
+    STEP_PLAIN,
+    STEP_OUTERMOST,
+    STEP_NO_TABLE,
+    STEP_NOT_FOLLOWED,
+    STEP_WIDE,
+    STEP_GUEST
+};
+
+enum step_bp { STEP_BP_SAME, STEP_BP_SAVED, STEP_BP_LOST };
+
+static inline enum step_kind step_kind(uint64_t step)
+{
+    return (enum step_kind)(step & 7);
+}
+
+static inline bool step_from_bp(uint64_t step)
+{
+    return step & 8;
+}
+
+static inline enum step_bp step_bp(uint64_t step)
+{
+    return (enum step_bp)(step >> 4 & 3);
+}
+
+static inline bool step_is_exact(uint64_t step)
+{
+    return step & 64;
+}
+
+static inline int64_t step_bp_place(uint64_t step)
+{
+    return (int16_t)(step >> 16);
+}
+
+static inline int64_t step_distance(uint64_t step)
+{
+    return (int32_t)(step >> 32);
+}
+
+static inline uint32_t step_number(uint64_t step)
+{
+    return (uint32_t)(step >> 32);
+}
+
+/* The step for a frame word (an address, perhaps with FRAME_EXACT) that is not
+ * in the table (step_table.h), learnt from the unwind tables and kept if it can be. Never 0. */
+uint64_t step_learn(uint64_t frame);
+
+/* The step behind a STEP_GUEST word, after a look whether the code is still the same, and learnt
+ * anew if it is not. Adds to *ORIGIN what tells this code from other code at the address. Never 0,
+ * never STEP_GUEST. */
+uint64_t step_of_guest(uint64_t frame, uint64_t step, uint64_t *origin);
+
+/* The row of a STEP_WIDE word. */
+const struct cfi_row *step_row(uint64_t step);
+
+#endif
