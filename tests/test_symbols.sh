@@ -25,8 +25,9 @@ exports()
     nm -D --defined-only --format=posix "$1" | awk '$2 != "A" { print $1 }' | sort -u
 }
 
-# Every function that the header declares, and no other.
-declared=$(grep -o '^SNAG_API [^;]*(' "$SNAG_SOURCE"/include/snag/*.h -h |
+# Every function that the header declares, the door for our other libraries (src/api/inside.h),
+# and no other.
+declared=$(grep -o '^SNAG_API [^;]*(' "$SNAG_SOURCE"/include/snag/*.h "$SNAG_SOURCE/src/api/inside.h" -h |
     sed 's/.*[ *]\(snag_[a-z_]*\)($/\1/' | sort -u)
 [ "$(wc -w <<<"$declared")" -ge 4 ] || fail "the header's functions were not found: $declared"
 [ "$(exports "$library")" = "$declared" ] ||

@@ -1,0 +1,200 @@
+/* run.c: `snag run`: a program with the listener in it that was built without.
+ *
+ * Sets the environment and becomes the program: the libraries are put into it
+ * by the loader, and libsnag-preload does the rest from within. */
+#include "cli/commands.h"
+#include "cli/program.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PRELOAD "libsnag-preload.so.0"
+#define TRACK "libsnag-track.so.0"
+#define DEFAULT_LISTEN "127.0.0.1:6060-6079"
+
+static const char help[] =
+    "Usage: snag run [OPTION...] COMMAND [ARGUMENT...]\n"
+    "\n"
+    "Runs COMMAND with snag's listener in it, which says on stderr where it listens:\n"
+    "then look at the threads with curl ADDRESS/debug/threads, and at the\n"
+    "descriptors and who opened them with curl ADDRESS/debug/fds.\n"
+    "\n"
+    "  --listen ADDRESS  where to listen; else SNAG_LISTEN, else the first free of\n"
+    "                    " DEFAULT_LISTEN "\n"
+    "  --no-fds          do not record who opens descriptors and starts threads\n"
+    "  --children        also in the programs that COMMAND starts, each with a\n"
+    "                    listener of its own (give a range of ports, or unix:...%p)\n"
+    "\n"
+    "COMMAND must be linked dynamically and not be set-user-ID. A COMMAND that\n"
+    "starts another program in its place (a shell script that ends in exec) or\n"
+    "goes to the background needs --children, or its option to stay.\n"
+    "\n"
+    "The exit status is COMMAND's; 1 when it cannot be run, 2 for wrong usage.\n";
+
+struct wish {
+    const char *listen; /* NULL: not given */
+    bool no_fds;
+    bool children;
+    char **command;
+};
+
+static int misused(const char *option, const char *what)
+{
+    complain("run", "%s%s", option, what);
+    fprintf(stderr, "snag run --help says how.\n");
+    return STATUS_USAGE;
+}
+
+/* STATUS_OK, or the status to end with; -1: to end well. */
+static int read_options(char **arguments, struct wish *wish)
+{
+    static const char listen[] = "--listen=";
+    for (; *arguments && **arguments == '-'; arguments++) {
+        const char *option = *arguments;
+        if (strcmp(option, "--") == 0) {
+            arguments++;
+            break;
+        }
+        if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
+            fputs(help, stdout);
+            return -1;
+        }
+        if (strcmp(option, "--no-fds") == 0)
+            wish->no_fds = true;
+        else if (strcmp(option, "--children") == 0)
+            wish->children = true;
+        else if (strncmp(option, listen, strlen(listen)) == 0)
+            wish->listen = option + strlen(listen);
+        else if (strcmp(option, "--listen") == 0 && arguments[1])
+            wish->listen = *++arguments;
+        else if (strcmp(option, "--listen") == 0)
+            return misused(option, " needs an address");
+        else
+            return misused(option, " is no option of it");
+    }
+    wish->command = arguments;
+    return *arguments ? STATUS_OK : misused("what", " is to be run?");
+}
+
+/* The directory of our libraries: that of this program, or the library directory beside it. */
+static bool find_libraries(char *directory)
+{
+    static const char *const places[] = { "", "/../lib", SNAG_LIBRARY_DIRECTORY };
+    char own[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (length <= 0)
+        return false;
+    own[length] = 0;
+    char *slash = strrchr(own, '/');
+    if (slash)
+        *slash = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char path[PATH_MAX];
+        int written = snprintf(path, sizeof path, "%s%s/" PRELOAD, own, places[i]);
+        if (written <= 0 || written >= (int)sizeof path || access(path, R_OK) != 0)
+            continue;
+        path[written - (int)strlen("/" PRELOAD)] = 0;
+        return realpath(path, directory) != NULL;
+    }
+    return false;
+}
+
+static int set(const char *name, const char *value)
+{
+    if (setenv(name, value, 1) == 0)
+        return STATUS_OK;
+    complain("run", "cannot set %s: %s", name, strerror(errno));
+    return STATUS_FAILED;
+}
+
+/* Ours come first, before what was to be preloaded anyway. */
+static int set_preload(const struct wish *wish)
+{
+    char directory[PATH_MAX];
+    char list[4 * PATH_MAX];
+    const char *others = getenv("LD_PRELOAD");
+    bool has_others = others && *others;
+    if (!find_libraries(directory)) {
+        complain("run", "cannot find " PRELOAD ": it belongs beside the command, or in ../lib");
+        return STATUS_FAILED;
+    }
+    if (strpbrk(directory, ": ")) {
+        complain("run", "the loader cannot be told of libraries in '%s', because of the %s",
+                 directory, strchr(directory, ':') ? "colon" : "space");
+        return STATUS_FAILED;
+    }
+    int length =
+        snprintf(list, sizeof list, "%s/" PRELOAD "%s%s%s%s%s", directory, wish->no_fds ? "" : ":",
+                 wish->no_fds ? "" : directory, wish->no_fds ? "" : "/" TRACK,
+                 has_others ? ":" : "", has_others ? others : "");
+    if (length >= (int)sizeof list) {
+        complain("run", "LD_PRELOAD is too long");
+        return STATUS_FAILED;
+    }
+    return set("LD_PRELOAD", list);
+}
+
+static int set_environment(const struct wish *wish)
+{
+    int status = set_preload(wish);
+    if (status == STATUS_OK && wish->listen)
+        status = set("SNAG_LISTEN", wish->listen);
+    else if (status == STATUS_OK && !getenv("SNAG_LISTEN"))
+        status = set("SNAG_LISTEN", DEFAULT_LISTEN);
+    if (status == STATUS_OK)
+        status = set("SNAG_PRELOAD", wish->children ? "children" : "1");
+    return status;
+}
+
+/* Returns only when it fails. */
+static int become(struct program *program, char **command)
+{
+    size_t count = 0;
+    while (command[count])
+        count++;
+    char **arguments = calloc(count + 2, sizeof *arguments);
+    if (!arguments) {
+        complain("run", "no memory");
+        return STATUS_FAILED;
+    }
+    char **to = arguments;
+    if (program->by_env) {
+        *to++ = program->interpreter;
+        *to++ = program->script;
+    } else {
+        *to++ = command[0];
+    }
+    for (size_t i = 1; i < count; i++)
+        *to++ = command[i];
+    execv(program->path, arguments);
+    complain("run", "cannot run '%s': %s", program->path, strerror(errno));
+    free(arguments);
+    return STATUS_FAILED;
+}
+
+static int run(char **arguments)
+{
+    struct wish wish = { .listen = NULL };
+    struct program program;
+    char why[PATH_MAX + 256];
+    int status = read_options(arguments, &wish);
+    if (status != STATUS_OK)
+        return status < 0 ? STATUS_OK : status;
+    if (!program_find(wish.command[0], &program, why, sizeof why)) {
+        complain("run", "%s", why);
+        return STATUS_FAILED;
+    }
+    status = set_environment(&wish);
+    return status == STATUS_OK ? become(&program, wish.command) : status;
+}
+
+const struct command run_command = {
+    .name = "run",
+    .about = "run a program with the listener in it",
+    .run = run,
+};
