@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #define REST_AFTER_SECONDS 10
+#define CLOCK_TICK_US 10000 /* libevent's clock is coarse, a timer may come that early */
 
 /* Low priority waits while anything else is ready. A client that keeps the
  * loop busy must not hold up a dump for longer than this. */
@@ -104,7 +105,7 @@ static void second_dump_is_due(evutil_socket_t none, short what, void *argument)
 /* Keeps SHOT as the first of two; ORDER comes back when its seconds are over. */
 static int hold(struct report_desk *desk, struct report_order *order, struct shot *shot)
 {
-    const struct timeval seconds = { (time_t)order->query.seconds, 0 };
+    const struct timeval seconds = { (time_t)order->query.seconds, CLOCK_TICK_US };
     leave_list(order);
     order->timer = evtimer_new(desk->base, second_dump_is_due, order);
     if (!order->timer || evtimer_add(order->timer, &seconds) != 0)
