@@ -22,6 +22,7 @@
 #include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,6 +388,17 @@ static uint64_t grace_ns(const struct connection *connection)
     return UINT64_MAX;
 }
 
+/* Whether it is the client that keeps us waiting: while a dump is made, nobody looks at
+ * the sockets, and what has come meanwhile is not the client's delay. */
+static bool is_waited_for(const struct connection *connection)
+{
+    if (connection->state == LINGERING)
+        return true;
+    short events = connection->state == WRITING ? POLLOUT : POLLIN;
+    struct pollfd can = { .fd = bufferevent_getfd(connection->bytes), .events = events };
+    return poll(&can, 1, 0) == 0;
+}
+
 bool connections_make_room(struct connections *connections)
 {
     uint64_t now = now_ns();
@@ -397,7 +409,7 @@ bool connections_make_room(struct connections *connections)
         uint64_t grace = grace_ns(connection);
         if (grace == UINT64_MAX || now - connection->since_ns < grace)
             continue;
-        if (!longest || connection->since_ns < longest->since_ns)
+        if ((!longest || connection->since_ns < longest->since_ns) && is_waited_for(connection))
             longest = connection;
     }
     if (longest)
