@@ -89,7 +89,7 @@ static void test_requests_sent_ahead(void **state)
     struct http_reply reply;
     reads_status(fd, 200);
     reads(fd, 200, &reply);
-    assert_non_null(strstr(reply.body, "1 thread:"));
+    assert_non_null(strstr(reply.body, "test_requests_sent_ahead"));
     http_reply_free(&reply);
     assert_int_equal(raw_reply(fd, true, &reply), 0);
     http_reply_free(&reply);
@@ -187,10 +187,10 @@ static void test_a_hundred_at_once(void **state)
         "GET /nothing HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n",
     };
     int clients[100];
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         clients[i] = new_client();
-    for (int i = 0; i < 100; i++)
         assert_true(raw_send_text(clients[i], requests[i % 4]));
+    }
     for (int i = 99; i >= 0; i--)
         reads_status(clients[i], i % 4 == 3 ? 404 : 200);
     for (int i = 0; i < 100; i++)
@@ -377,7 +377,8 @@ static void test_a_difference_has_what_came_and_what_went(void **state)
      * was met in the same. */
     assert_true(came - 3 == -went - 2);
     assert_true(came == 3 || came == 4);
-    assert_true(duration >= (int64_t)SECOND && duration < 2 * (int64_t)SECOND);
+    if (duration < (int64_t)SECOND || duration > 2 * (int64_t)SECOND)
+        fail_msg("a second took %" PRId64 " ns", duration);
     http_reply_free(&reply);
     close(fd);
     for (int i = 0; i < 3; i++)
