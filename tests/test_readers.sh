@@ -12,7 +12,7 @@ mkdir -p "$modules"
 if ! cmp -s "$SNAG_SOURCE/tests/readers/package.json" "$modules/package.json" ||
     [ ! -e "$modules/node_modules/pprof-format/package.json" ]; then
     cp "$SNAG_SOURCE/tests/readers/package.json" "$modules/"
-    (cd "$modules" && timeout 300 npm install --prefer-offline --ignore-scripts --no-audit --no-fund \
+    (cd "$modules" && timeout 300 npm install --prefer-offline --fetch-retries=1 --ignore-scripts --no-audit --no-fund \
         --no-package-lock --no-update-notifier --loglevel=error) >"$work/npm.log" 2>&1 || {
         rm -f "$modules/package.json"
         skip "npm cannot install the readers: $(grep -m 1 -o 'code E[A-Z]*' "$work/npm.log")"
