@@ -8,6 +8,7 @@
 
 const struct report *const report_catalogue[] = {
     &threads_report,
+    &threadleak_report,
     &fds_report,
     NULL,
 };

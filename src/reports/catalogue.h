@@ -4,7 +4,8 @@
 
 #include "reports/reports.h"
 
-extern const struct report fds_report;     /* fds_report.c */
-extern const struct report threads_report; /* threads_report.c */
+extern const struct report fds_report;        /* fds_report.c */
+extern const struct report threads_report;    /* threads_report.c */
+extern const struct report threadleak_report; /* threadleak_report.c */
 
 #endif

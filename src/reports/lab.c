@@ -6,6 +6,7 @@
 #include "sources/threads.h"
 #include "sources/tracking.h"
 #include "symbolize/symbolize.h"
+#include "waits/waits.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,6 +32,9 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
     if (lab->tracking)
         lab->fds = fd_source_new(&lab->target, lab->tracking);
     if (lab->fds)
+        lab->waits =
+            wait_source_new(&lab->target, lab->modules, lab->symbolizer, lab->threads, lab->fds);
+    if (lab->waits)
         return 0;
     lab_close(lab);
     return -ENOMEM;
@@ -38,6 +42,7 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
 
 void lab_close(struct lab *lab)
 {
+    wait_source_free(lab->waits);
     fd_source_free(lab->fds);
     if (lab->tracking)
         tracking_free(lab->tracking);
@@ -55,6 +60,7 @@ void lab_trim(struct lab *lab)
     thread_source_trim(lab->threads);
     fd_source_trim(lab->fds);
     tracking_trim(lab->tracking);
+    wait_source_trim(lab->waits);
     symbolizer_trim(lab->symbolizer);
 }
 

@@ -27,6 +27,7 @@ struct sink;
 struct symbolizer;
 struct thread_source;
 struct tracking;
+struct wait_source;
 
 /* One of each, shared by all reports on one process. */
 struct lab {
@@ -36,6 +37,7 @@ struct lab {
     struct thread_source *threads;
     struct tracking *tracking;
     struct fd_source *fds;
+    struct wait_source *waits;
 };
 
 /* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must

@@ -4,10 +4,9 @@
 #include "reports/catalogue.h"
 
 #include "profile/profile.h"
+#include "reports/picture.h"
 #include "sources/threads.h"
 #include "views/threads_view.h"
-
-#define DUMP_BUDGET_NS UINT64_C(10000000000)
 
 static long count(struct lab *lab)
 {
@@ -16,46 +15,50 @@ static long count(struct lab *lab)
 
 static int take(struct lab *lab, void **dump)
 {
-    struct thread_dump *threads = NULL;
-    int status = thread_source_dump(lab->threads, DUMP_BUDGET_NS, &threads);
+    struct picture *picture = NULL;
+    int status = picture_take(lab, false, &picture);
     if (status == 0)
-        *dump = threads;
+        *dump = picture;
     return status;
 }
 
 static void release(void *dump)
 {
-    thread_dump_free(dump);
+    picture_free(dump);
 }
 
 static uint64_t time_ns(const void *dump)
 {
-    return ((const struct thread_dump *)dump)->time_ns;
+    return ((const struct picture *)dump)->threads->time_ns;
 }
 
 static void samples(struct profile *profile, const void *dump, int sign, bool with_tid)
 {
-    threads_profile_add(profile, dump, sign, with_tid);
+    const struct picture *picture = dump;
+    threads_profile_add(profile, picture->threads, picture->waits, sign, with_tid);
 }
 
 static void comments(struct profile *profile, const void *dump)
 {
-    threads_profile_comments(profile, dump);
+    threads_profile_comments(profile, ((const struct picture *)dump)->threads);
 }
 
 static void blocks(struct sink *sink, const void *dump, struct symbolizer *symbolizer)
 {
-    threads_write_blocks(sink, dump, symbolizer);
+    const struct picture *picture = dump;
+    threads_write_blocks(sink, picture->threads, picture->waits, symbolizer);
 }
 
 static void groups(struct sink *sink, const void *dump, struct symbolizer *symbolizer)
 {
-    threads_write_groups(sink, dump, symbolizer);
+    const struct picture *picture = dump;
+    threads_write_groups(sink, picture->threads, picture->waits, symbolizer);
 }
 
 static void json(struct sink *sink, const void *dump, struct symbolizer *symbolizer)
 {
-    threads_write_json(sink, dump, symbolizer);
+    const struct picture *picture = dump;
+    threads_write_json(sink, picture->threads, picture->waits, symbolizer);
 }
 
 const struct report threads_report = {

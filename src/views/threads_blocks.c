@@ -6,8 +6,11 @@
 
 #include "base/sink.h"
 #include "sources/threads.h"
+#include "views/deadlocks.h"
 #include "views/thread_words.h"
+#include "waits/waits.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -20,8 +23,21 @@ static int longest_blocked_first(const void *left, const void *right)
     return (a->tid > b->tid) - (a->tid < b->tid);
 }
 
+static void write_wait(struct sink *sink, const struct wait *wait)
+{
+    if (wait->detail) {
+        sink_puts(sink, "     waits for ");
+        sink_plain(sink, wait->detail);
+        sink_puts(sink, "\n");
+    }
+    if (wait->cycle != SIZE_MAX)
+        sink_printf(sink, "     can never go on: it is in deadlock %zu\n", wait->cycle + 1);
+    else if (wait->never)
+        sink_puts(sink, "     can never go on\n");
+}
+
 static void write_block(struct sink *sink, const struct thread_sample *thread,
-                        struct symbolizer *symbolizer)
+                        const struct wait *wait, struct symbolizer *symbolizer)
 {
     char text[128];
     sink_printf(sink, "\nthread %d \"", (int)thread->tid);
@@ -37,20 +53,56 @@ static void write_block(struct sink *sink, const struct thread_sample *thread,
             sink_printf(sink, "%s0x%" PRIx64, i ? ", " : "", thread->arguments[i]);
         sink_puts(sink, ")\n");
     }
+    if (wait)
+        write_wait(sink, wait);
     thread_write_stack(sink, thread, symbolizer, "", 1);
 }
 
+/* The threads of DUMP, longest blocked first; with ONLY_STUCK those that can never go on. How many
+ * there are in ORDER, which has room for all. */
+static size_t put_in_order(const struct thread_dump *dump, const struct wait_set *waits,
+                           bool only_stuck, const struct thread_sample **order)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < dump->count; i++)
+        if (!only_stuck || waits->waits[i].never)
+            order[count++] = &dump->threads[i];
+    qsort(order, count, sizeof *order, longest_blocked_first);
+    return count;
+}
+
+static void write_blocks(struct sink *sink, const struct thread_dump *dump,
+                         const struct wait_set *waits, bool only_stuck,
+                         struct symbolizer *symbolizer)
+{
+    const struct thread_sample **order = malloc((dump->count + 1) * sizeof *order);
+    if (!order) {
+        sink->error = sink->error ? sink->error : -ENOMEM;
+        return;
+    }
+    size_t count = put_in_order(dump, waits, only_stuck, order);
+    for (size_t i = 0; i < count; i++)
+        write_block(sink, order[i], waits ? &waits->waits[order[i] - dump->threads] : NULL,
+                    symbolizer);
+    free(order);
+}
+
 void threads_write_blocks(struct sink *sink, const struct thread_dump *dump,
-                          struct symbolizer *symbolizer)
+                          const struct wait_set *waits, struct symbolizer *symbolizer)
 {
     thread_write_totals(sink, dump);
-    const struct thread_sample **order = malloc((dump->count + 1) * sizeof *order);
-    if (order) {
-        for (size_t i = 0; i < dump->count; i++)
-            order[i] = &dump->threads[i];
-        qsort(order, dump->count, sizeof *order, longest_blocked_first);
-    }
-    for (size_t i = 0; i < dump->count; i++)
-        write_block(sink, order ? order[i] : &dump->threads[i], symbolizer);
-    free(order);
+    if (waits)
+        deadlocks_write(sink, dump, waits);
+    write_blocks(sink, dump, waits, false, symbolizer);
+}
+
+void threads_write_stuck_blocks(struct sink *sink, const struct thread_dump *dump,
+                                const struct wait_set *waits, struct symbolizer *symbolizer)
+{
+    size_t never = 0;
+    for (size_t i = 0; i < waits->count; i++)
+        never += waits->waits[i].never;
+    sink_printf(sink, "%zu of %zu threads can never go on\n", never, dump->count);
+    deadlocks_write(sink, dump, waits);
+    write_blocks(sink, dump, waits, true, symbolizer);
 }

@@ -7,14 +7,16 @@
 
 #include "base/sink.h"
 #include "sources/threads.h"
+#include "views/deadlocks.h"
 #include "views/thread_words.h"
+#include "waits/waits.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SHOWN_TIDS 8
-#define SHOWN_NAMES 3
+#define SHOWN_WORDS 3 /* different names, and different things that are waited for */
 
 struct group {
     const struct thread_sample **threads; /* longest blocked first */
@@ -65,32 +67,54 @@ static int compare_groups(const void *left, const void *right)
     return compare_threads(&a->threads[0], &b->threads[0]);
 }
 
-/* "worker (12), reader (3) and others" */
-static void write_names(struct sink *sink, const struct group *group)
+/* What is said of one thread of a group; NULL where there is nothing to say. */
+typedef const char *thread_word(const struct thread_sample *thread, const void *context);
+
+static const char *name_of(const struct thread_sample *thread, const void *context)
 {
-    const char *names[SHOWN_NAMES];
-    size_t counts[SHOWN_NAMES] = { 0 };
+    (void)context;
+    return thread->name;
+}
+
+struct waiting {
+    const struct thread_dump *dump;
+    const struct wait_set *waits;
+};
+
+static const char *wait_of(const struct thread_sample *thread, const void *context)
+{
+    const struct waiting *waiting = context;
+    return waiting->waits->waits[thread - waiting->dump->threads].text;
+}
+
+/* "worker (12), reader (3), others (2)", after BEFORE; nothing where no thread has a word. */
+static void write_words(struct sink *sink, const struct group *group, const char *before,
+                        thread_word *word_of, const void *context)
+{
+    const char *shown[SHOWN_WORDS];
+    size_t counts[SHOWN_WORDS] = { 0 };
     size_t known = 0;
     size_t others = 0;
     for (size_t i = 0; i < group->count; i++) {
+        const char *word = word_of(group->threads[i], context);
         size_t n = 0;
-        while (n < known && strcmp(names[n], group->threads[i]->name) != 0)
+        while (word && n < known && strcmp(shown[n], word) != 0)
             n++;
-        if (n == SHOWN_NAMES) {
+        if (!word || n == SHOWN_WORDS) {
             others++;
             continue;
         }
         if (n == known)
-            names[known++] = group->threads[i]->name;
+            shown[known++] = word;
         counts[n]++;
     }
     for (size_t n = 0; n < known; n++) {
-        sink_puts(sink, n ? ", " : "");
-        sink_plain(sink, names[n]);
+        sink_puts(sink, n ? ", " : before);
+        sink_plain(sink, shown[n]);
         if (known > 1 || others > 0)
             sink_printf(sink, " (%zu)", counts[n]);
     }
-    if (others > 0)
+    if (known > 0 && others > 0)
         sink_printf(sink, ", others (%zu)", others);
 }
 
@@ -103,7 +127,8 @@ static void write_tids(struct sink *sink, const struct group *group)
         sink_printf(sink, " and %zu more", group->count - SHOWN_TIDS);
 }
 
-static void write_group(struct sink *sink, const struct group *group, struct symbolizer *symbolizer)
+static void write_group(struct sink *sink, const struct group *group, const struct waiting *waiting,
+                        struct symbolizer *symbolizer)
 {
     const struct thread_sample *longest = group->threads[0];
     const struct thread_sample *shortest = group->threads[group->count - 1];
@@ -114,9 +139,10 @@ static void write_group(struct sink *sink, const struct group *group, struct sym
         sink_duration(sink, shortest->blocked_ns);
         sink_puts(sink, " at least");
     }
-    sink_puts(sink, "\n    named ");
-    write_names(sink, group);
+    write_words(sink, group, "\n    named ", name_of, NULL);
     write_tids(sink, group);
+    if (waiting->waits)
+        write_words(sink, group, "\n    waiting for ", wait_of, waiting);
     sink_puts(sink, "\n");
     thread_write_stack(sink, longest, symbolizer, "    ", 0);
 }
@@ -134,9 +160,12 @@ static size_t find_groups(const struct thread_sample **order, size_t count, stru
 }
 
 void threads_write_groups(struct sink *sink, const struct thread_dump *dump,
-                          struct symbolizer *symbolizer)
+                          const struct wait_set *waits, struct symbolizer *symbolizer)
 {
+    const struct waiting waiting = { dump, waits };
     thread_write_totals(sink, dump);
+    if (waits)
+        deadlocks_write(sink, dump, waits);
     const struct thread_sample **order = malloc((dump->count + 1) * sizeof *order);
     struct group *groups = malloc((dump->count + 1) * sizeof *groups);
     if (!order || !groups) {
@@ -148,7 +177,7 @@ void threads_write_groups(struct sink *sink, const struct thread_dump *dump,
         size_t count = find_groups(order, dump->count, groups);
         qsort(groups, count, sizeof *groups, compare_groups);
         for (size_t i = 0; i < count; i++)
-            write_group(sink, &groups[i], symbolizer);
+            write_group(sink, &groups[i], &waiting, symbolizer);
     }
     free(groups);
     free(order);

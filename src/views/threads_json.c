@@ -8,6 +8,7 @@
 #include "sources/threads.h"
 #include "views/frames.h"
 #include "views/thread_words.h"
+#include "waits/waits.h"
 
 #include <inttypes.h>
 
@@ -26,8 +27,39 @@ static void write_syscall(struct sink *sink, const struct thread_sample *thread)
     sink_puts(sink, "]");
 }
 
+static void write_wait(struct sink *sink, const struct wait *wait)
+{
+    sink_puts(sink, ",\n   \"wait\": ");
+    if (!wait || !wait->text) {
+        sink_puts(sink, "null");
+        return;
+    }
+    sink_puts(sink, "{\"on\": ");
+    sink_json_string(sink, wait->text);
+    sink_puts(sink, ", \"detail\": ");
+    sink_json_string(sink, wait->detail);
+    if (wait->fd >= 0)
+        sink_printf(sink, ", \"fd\": %d", wait->fd);
+    else
+        sink_puts(sink, ", \"fd\": null");
+    if (wait->object)
+        sink_printf(sink, ", \"object\": \"0x%" PRIx64 "\"", wait->object);
+    else
+        sink_puts(sink, ", \"object\": null");
+    if (wait->holder)
+        sink_printf(sink, ", \"holder\": %d", (int)wait->holder);
+    else
+        sink_puts(sink, ", \"holder\": null");
+    if (wait->cycle != SIZE_MAX)
+        sink_printf(sink, ", \"deadlock\": %zu", wait->cycle + 1);
+    else
+        sink_puts(sink, ", \"deadlock\": null");
+    sink_printf(sink, ", \"timed\": %s, \"never\": %s}", wait->timed ? "true" : "false",
+                wait->never ? "true" : "false");
+}
+
 static void write_thread(struct sink *sink, const struct thread_sample *thread,
-                         struct symbolizer *symbolizer)
+                         const struct wait *wait, struct symbolizer *symbolizer)
 {
     char text[128];
     sink_printf(sink, "\n  {\"tid\": %d, \"thread\": ", (int)thread->tid);
@@ -39,13 +71,14 @@ static void write_thread(struct sink *sink, const struct thread_sample *thread,
     sink_puts(sink, ", \"capture\": ");
     sink_json_string(sink, thread_capture_word(thread, text, sizeof text));
     write_syscall(sink, thread);
+    write_wait(sink, wait);
     sink_puts(sink, ",\n   \"frames\": ");
     frames_write_json(sink, thread->frames, thread->frame_count, symbolizer);
     sink_puts(sink, "}");
 }
 
 void threads_write_json(struct sink *sink, const struct thread_dump *dump,
-                        struct symbolizer *symbolizer)
+                        const struct wait_set *waits, struct symbolizer *symbolizer)
 {
     sink_printf(sink,
                 "{\"time_ns\": %" PRIu64 ", \"took_ns\": %" PRIu64 ", \"count\": %zu,\n"
@@ -55,7 +88,7 @@ void threads_write_json(struct sink *sink, const struct thread_dump *dump,
                 dump->partial, dump->listed_all ? "true" : "false");
     for (size_t i = 0; i < dump->count; i++) {
         sink_puts(sink, i ? "," : "");
-        write_thread(sink, &dump->threads[i], symbolizer);
+        write_thread(sink, &dump->threads[i], waits ? &waits->waits[i] : NULL, symbolizer);
     }
     sink_puts(sink, "]}\n");
 }

@@ -7,6 +7,7 @@
 #include "profile/profile.h"
 #include "sources/threads.h"
 #include "views/thread_words.h"
+#include "waits/waits.h"
 
 #include <stdio.h>
 
@@ -17,14 +18,14 @@ void threads_profile_types(struct profile *profile)
     profile_set_period(profile, "threads", "count", 1);
 }
 
-static void add_thread(struct profile *profile, const struct thread_sample *thread, int sign,
-                       bool with_tid)
+static void add_thread(struct profile *profile, const struct thread_sample *thread,
+                       const struct wait *wait, int sign, bool with_tid)
 {
     char call_text[32];
     char capture_text[128];
     const char *call = thread_syscall_word(thread, call_text, sizeof call_text);
     const char *capture = thread_capture_word(thread, capture_text, sizeof capture_text);
-    struct profile_label labels[5] = {
+    struct profile_label labels[6] = {
         { .key = "thread", .text = thread->name },
         { .key = "state", .text = thread_state_word(thread->state) },
         { .key = "capture", .text = capture },
@@ -32,6 +33,8 @@ static void add_thread(struct profile *profile, const struct thread_sample *thre
     size_t count = 3;
     if (call)
         labels[count++] = (struct profile_label){ .key = "syscall", .text = call };
+    if (wait && wait->text)
+        labels[count++] = (struct profile_label){ .key = "wait", .text = wait->text };
     if (with_tid)
         labels[count++] = (struct profile_label){ .key = "tid", .number = thread->tid };
     const int64_t values[2] = { sign, sign * (int64_t)thread->blocked_ns };
@@ -45,11 +48,19 @@ static void add_thread(struct profile *profile, const struct thread_sample *thre
     profile_add_named(profile, functions, 1, values, labels, count);
 }
 
-void threads_profile_add(struct profile *profile, const struct thread_dump *dump, int sign,
-                         bool with_tid)
+void threads_profile_add(struct profile *profile, const struct thread_dump *dump,
+                         const struct wait_set *waits, int sign, bool with_tid)
 {
     for (size_t i = 0; i < dump->count; i++)
-        add_thread(profile, &dump->threads[i], sign, with_tid);
+        add_thread(profile, &dump->threads[i], waits ? &waits->waits[i] : NULL, sign, with_tid);
+}
+
+void threads_profile_add_stuck(struct profile *profile, const struct thread_dump *dump,
+                               const struct wait_set *waits, int sign, bool with_tid)
+{
+    for (size_t i = 0; i < dump->count; i++)
+        if (waits->waits[i].never)
+            add_thread(profile, &dump->threads[i], &waits->waits[i], sign, with_tid);
 }
 
 void threads_profile_comments(struct profile *profile, const struct thread_dump *dump)

@@ -1,0 +1,53 @@
+/* picture.c: threads and what they wait on, of one moment; see picture.h.
+ *
+ * Locks are read right after the stacks: what is proven of them rests on threads that
+ * have not run in between. */
+#include "reports/picture.h"
+
+#include "reports/reports.h"
+#include "sources/fds.h"
+#include "sources/threads.h"
+#include "waits/waits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define THREADS_BUDGET_NS UINT64_C(10000000000)
+#define FDS_BUDGET_NS UINT64_C(2000000000)
+
+static int fill(struct lab *lab, bool with_fds, struct picture *picture)
+{
+    int status = thread_source_dump(lab->threads, THREADS_BUDGET_NS, &picture->threads);
+    if (status)
+        return status;
+    if (with_fds && lab->fds)
+        status = fd_source_dump(lab->fds, false, FDS_BUDGET_NS, &picture->fds);
+    if (status)
+        return status;
+    picture->waits = wait_source_find(lab->waits, picture->threads, picture->fds, FDS_BUDGET_NS);
+    return picture->waits ? 0 : -ENOMEM;
+}
+
+int picture_take(struct lab *lab, bool with_fds, struct picture **result)
+{
+    struct picture *picture = calloc(1, sizeof *picture);
+    if (!picture)
+        return -ENOMEM;
+    int status = fill(lab, with_fds, picture);
+    if (status)
+        picture_free(picture);
+    else
+        *result = picture;
+    return status;
+}
+
+void picture_free(struct picture *picture)
+{
+    if (!picture)
+        return;
+    waits_free(picture->waits);
+    if (picture->fds)
+        fd_dump_free(picture->fds);
+    thread_dump_free(picture->threads);
+    free(picture);
+}

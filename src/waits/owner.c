@@ -1,0 +1,136 @@
+/* owner.c: who a lock's owner is, and the lock in words.
+ *
+ * An owner is a thread id that was written when the lock was taken. If it is no
+ * thread of this process, that means one of several things, told apart here; only
+ * one of them is that nobody will ever unlock. */
+#include "waits/finder.h"
+
+#include "base/target.h"
+#include "sources/thread_facts.h"
+#include "sources/threads.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FLAG_FORKED 0x00000040u /* the kernel's PF_FORKNOEXEC */
+
+static int compare_tid(const void *tid, const void *thread)
+{
+    pid_t left = *(const pid_t *)tid;
+    pid_t right = ((const struct thread_sample *)thread)->tid;
+    return (left > right) - (left < right);
+}
+
+size_t thread_index(const struct thread_dump *threads, pid_t tid)
+{
+    const struct thread_sample *thread =
+        bsearch(&tid, threads->threads, threads->count, sizeof *threads->threads, compare_tid);
+    return thread ? (size_t)(thread - threads->threads) : SIZE_MAX;
+}
+
+bool owner_exists(struct finder *finder, pid_t tid)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%d", (int)tid);
+    return faccessat(finder->target->task_fd, name, F_OK, 0) == 0;
+}
+
+const char *process_name(struct finder *finder, pid_t pid)
+{
+    char path[32];
+    char text[80];
+    char name[64];
+    snprintf(path, sizeof path, "../%d/comm", (int)pid);
+    ssize_t length = proc_read(finder->target->proc_fd, path, text, sizeof text);
+    if (length <= 0)
+        return NULL;
+    thread_name_parse(text, (size_t)length, name);
+    return finder_text(finder, "%s", name);
+}
+
+/* Whether the process is a fork's child that has not called exec: what the forking
+ * thread had locked then carries the id that it has in the parent. */
+static bool is_forked(struct finder *finder)
+{
+    char text[1024];
+    struct thread_facts facts;
+    if (finder->forked < 0) {
+        ssize_t length = proc_read(finder->target->proc_fd, "stat", text, sizeof text);
+        bool known = length > 0 && thread_facts_parse(text, (size_t)length, &facts);
+        finder->forked = !known || (facts.flags & FLAG_FORKED);
+    }
+    return finder->forked;
+}
+
+/* TID is no thread of the dump. */
+static void set_foreign(struct finder *finder, size_t index, pid_t tid)
+{
+    struct wait *wait = &finder->set->waits[index];
+    struct clue *clue = &finder->clues[index];
+    bool is_leader = finder->threads->threads[index].tid == finder->target->pid;
+    if (tid == finder->target->own_tid) {
+        clue->owner = "snag";
+    } else if (owner_exists(finder, tid)) {
+        clue->owner = "a thread that has just begun";
+    } else if (clue->shared) {
+        const char *name = process_name(finder, tid);
+        clue->owner = name ? finder_text(finder, "process %s", name) : "another process";
+    } else if (is_forked(finder) && !is_leader) {
+        clue->owner = "a thread of before the fork";
+    } else {
+        wait->holder_gone = true;
+    }
+}
+
+void owner_set(struct finder *finder, size_t index, pid_t tid)
+{
+    struct wait *wait = &finder->set->waits[index];
+    if (tid <= 0)
+        return;
+    wait->holder = tid;
+    wait->next = thread_index(finder->threads, tid);
+    if (wait->next == SIZE_MAX) {
+        set_foreign(finder, index, tid);
+        return;
+    }
+    char state = finder->threads->threads[wait->next].state;
+    wait->holder_gone = state == 'Z' || state == 'X'; /* the first thread stays listed */
+    if (wait->holder_gone)
+        wait->next = SIZE_MAX;
+}
+
+/* "mutex held by worker-3", whatever of it is known. */
+static const char *label(struct finder *finder, size_t index)
+{
+    const struct wait *wait = &finder->set->waits[index];
+    const struct clue *clue = &finder->clues[index];
+    if (wait->holder_gone)
+        return finder_text(finder, "%s whose owner is gone", clue->what);
+    if (clue->stopped && wait->next == SIZE_MAX)
+        return finder_text(finder, "%s that cannot be had without a deadlock", clue->what);
+    const char *owner = clue->owner;
+    if (wait->next == index)
+        owner = "itself";
+    else if (wait->next != SIZE_MAX)
+        owner = finder->threads->threads[wait->next].name;
+    if (!owner)
+        return clue->what;
+    return finder_text(finder, "%s%s%s %s", clue->what, clue->relation ? " " : "",
+                       clue->relation ? clue->relation : "", owner);
+}
+
+void owner_name(struct finder *finder, size_t index)
+{
+    struct wait *wait = &finder->set->waits[index];
+    const struct clue *clue = &finder->clues[index];
+    const char *holder = wait->holder ? finder_text(finder, ", thread %d", (int)wait->holder) : "";
+    const char *object =
+        wait->object ? finder_text(finder, "at 0x%" PRIx64, wait->object) : "address not known";
+    wait->text = label(finder, index);
+    wait->detail = finder_text(finder, "%s (%s%s%s%s%s)", wait->text, clue->type ? clue->type : "",
+                               clue->type ? ", " : "", object, holder,
+                               wait->timed ? ", for a limited time" : "");
+}
