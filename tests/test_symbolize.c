@@ -369,6 +369,12 @@ static void test_a_name_ends_with_its_function(void **state)
     has_name(&subject, unsized + 15, "unsized", 15); /* the next symbol, no function, is there */
     has_no_name(&subject, unsized + 16);
     has_name(&subject, spoken + 3, "spoken", 3); /* of spoken, __spoken, _spoken, local_spoken */
+    uint64_t around = symbol_value(at("sizes"), "around");
+    has_name(&subject, around + 15, "around", 15);
+    has_name(&subject, around + 17, "within", 1);
+    has_name(&subject, around + 24, "around", 24);
+    has_name(&subject, around + 63, "around", 63);
+    has_no_name(&subject, around + 64);
     subject_stop(&subject);
 }
 
@@ -452,45 +458,51 @@ static void test_separate_debug_files(void **state)
     assert_false(has_lines("first", address));
 }
 
+/* `right` in library.so, which is loaded by a program that runs, after the shell command
+ * REPLACING put `wrong` in its place: what it is called now. */
+static void library_is_replaced(const char *option, const char *replacing)
+{
+    /* The same code at the same addresses under other names: a wrong file would not show. */
+    assert_true(run_command("cd '%s' && printf 'int right(int x) { return x * 3; }' >r.c && "
+                            "printf 'int wrong(int x) { return x * 3; }' >w.c && "
+                            "gcc -g -shared -fPIC %s -o library.so r.c && "
+                            "gcc -g -shared -fPIC %s -o other.so w.c && "
+                            "gcc -g %s -o user '%s' -L. -Wl,--no-as-needed -l:library.so "
+                            "-Wl,-rpath,'%s'",
+                            work, option, option, option, source("shapes.c"), work));
+    uint64_t address = symbol_value(at("library.so"), "right");
+    uint64_t in_program = symbol_value(at("user"), "many_calls");
+    struct subject subject;
+    subject_start(&subject, at("user"));
+    assert_true(run_command("cd '%s' && %s", work, replacing));
+    assert_int_equal(modules_refresh(subject.modules), 0);
+    size_t held = 0;
+    for (size_t i = 0; i < modules_count(subject.modules); i++) {
+        const struct module *module = modules_at(subject.modules, i);
+        if (strcmp(module_name(module), "library.so") != 0 || module->retired)
+            continue;
+        const struct location *location = symbolize(subject.symbolizer, module->bias + address);
+        /* With the capability for map_files the file itself is still to be had. */
+        if (location->has_function)
+            assert_string_equal(location->lines[0].function, "right");
+        else
+            assert_memory_equal(location->lines[0].function, "library.so+0x", 13);
+        held++;
+    }
+    assert_int_equal(held, 1);
+    /* The program's own file is, under /proc/PID/exe. */
+    has_name(&subject, in_program, "many_calls", 0);
+    subject_stop(&subject);
+}
+
 static void test_a_replaced_file_names_nothing(void **state)
 {
     (void)state;
-    /* The same code at the same addresses under other names: a wrong file would not show. */
-    for (int with_build_id = 0; with_build_id < 2; with_build_id++) {
-        const char *option = with_build_id ? "-Wl,--build-id" : "-Wl,--build-id=none";
-        assert_true(run_command("cd '%s' && printf 'int right(int x) { return x * 3; }' >r.c && "
-                                "printf 'int wrong(int x) { return x * 3; }' >w.c && "
-                                "gcc -g -shared -fPIC %s -o library.so r.c && "
-                                "gcc -g -shared -fPIC %s -o other.so w.c && "
-                                "gcc -g %s -o user '%s' -L. -Wl,--no-as-needed -l:library.so "
-                                "-Wl,-rpath,'%s'",
-                                work, option, option, option, source("shapes.c"), work));
-        uint64_t address = symbol_value(at("library.so"), "right");
-        uint64_t in_program = symbol_value(at("user"), "many_calls");
-        struct subject subject;
-        subject_start(&subject, at("user"));
-        assert_true(run_command("cd '%s' && mv other.so library.so && cp /bin/true user.new && "
-                                "mv user.new user",
-                                work));
-        assert_int_equal(modules_refresh(subject.modules), 0);
-        size_t held = 0;
-        for (size_t i = 0; i < modules_count(subject.modules); i++) {
-            const struct module *module = modules_at(subject.modules, i);
-            if (strcmp(module_name(module), "library.so") != 0 || module->retired)
-                continue;
-            const struct location *location = symbolize(subject.symbolizer, module->bias + address);
-            /* With the capability for map_files the file itself is still to be had. */
-            if (location->has_function)
-                assert_string_equal(location->lines[0].function, "right");
-            else
-                assert_memory_equal(location->lines[0].function, "library.so+0x", 13);
-            held++;
-        }
-        assert_int_equal(held, 1);
-        /* The program's own file is, under /proc/PID/exe. */
-        has_name(&subject, in_program, "many_calls", 0);
-        subject_stop(&subject);
-    }
+    const char *renamed = "mv other.so library.so && cp /bin/true new && mv new user";
+    library_is_replaced("-Wl,--build-id=none", renamed);
+    library_is_replaced("-Wl,--build-id", renamed);
+    /* Overwritten: the inode is the same. */
+    library_is_replaced("-Wl,--build-id", "cat other.so >library.so");
 }
 
 /* The own process. */
@@ -598,14 +610,26 @@ static void test_what_is_mapped_later_is_seen(void **state)
     const char *name = location->lines[0].function;
 
     /* Unloaded: the old answer can still be read, and the old name is still the right one. */
+    char *page = (char *)(uintptr_t)location->module->start;
+    size_t length = (size_t)(location->module->end - location->module->start);
     assert_int_equal(dlclose(library), 0);
     assert_int_equal(modules_refresh(self.modules), 0);
     assert_string_equal(symbolize(self.symbolizer, address)->lines[0].function, "late");
     assert_string_equal(name, "late");
+
+    /* Until other code is there. */
+    assert_ptr_equal(mmap(page, length, PROT_READ | PROT_EXEC,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+                     page);
+    assert_int_equal(modules_refresh(self.modules), 0);
+    location = symbolize(self.symbolizer, address);
+    assert_false(location->has_function);
+    assert_memory_equal(location->lines[0].function, "[anon]+0x", 9);
+    assert_string_equal(name, "late");
+    munmap(page, length);
     self_close(&self);
 }
 
-/* Whether NAMED_AS is given a name for `late`, which is at ADDRESS. */
 static bool is_named(struct target *target, const struct module *named_as, uint64_t address)
 {
     struct module_symbols *symbols = module_symbols_new(target, named_as);
@@ -788,6 +812,23 @@ static void test_broken_files_break_nothing(void **state)
     }
 }
 
+static void test_file_names_that_do_not_end(void **state)
+{
+    (void)state;
+    assert_true(run_command("cd '%s' && gcc -g -gdwarf-5 -Wl,--build-id=none -o ends '%s' && "
+                            "objcopy --dump-section .debug_line_str=names ends && "
+                            "truncate -s -1 names && "
+                            "objcopy --update-section .debug_line_str=names ends endless",
+                            work, source("shapes.c")));
+    uint64_t start;
+    uint64_t end;
+    assert_true(section_range(at("ends"), ".text", &start, &end));
+    size_t before = ask_everything(at("ends"), start, end);
+    size_t after = ask_everything(at("endless"), start, end);
+    assert_true(after > 0);           /* by the symbol table */
+    assert_true(after <= before / 2); /* and by nothing else */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -806,6 +847,7 @@ int main(void)
         cmocka_unit_test(test_trim_gives_everything_back),
         cmocka_unit_test(test_the_program_is_known),
         cmocka_unit_test(test_broken_files_break_nothing),
+        cmocka_unit_test(test_file_names_that_do_not_end),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -329,7 +329,7 @@ const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address
                                      symbolizer, &address);
     const struct location *kept = entry == HASH_NONE ? NULL : symbolizer->locations[entry];
     const struct module *module = kept ? kept->module : NULL;
-    if (!module) /* nothing was there, or nothing is known: look again */
+    if (!module || module->retired) /* there was no code, or is none any more: look again */
         module = module_of(symbolizer->modules, address);
     if (kept && kept->module == module)
         return kept;

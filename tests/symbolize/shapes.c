@@ -83,7 +83,8 @@ int exported(int x)
 
 #ifdef __x86_64__
 /* sized: 16 bytes that are its own, then 48 that are nobody's. unsized: up to
- * the label behind it, which is no function. One piece of code with four names. */
+ * the label behind it, which is no function. One piece of code with four names. A function
+ * in the middle of another. */
 __asm__(".pushsection assembly, \"ax\", @progbits\n"
         ".balign 64\n"
         ".globl sized\n.type sized, @function\n"
@@ -98,6 +99,10 @@ __asm__(".pushsection assembly, \"ax\", @progbits\n"
         ".type local_spoken, @function\n"
         "spoken: __spoken: _spoken: local_spoken: ret\n .fill 15, 1, 0x90\n"
         ".size spoken, 16\n.size __spoken, 16\n.size _spoken, 16\n.size local_spoken, 16\n"
+        ".type around, @function\n.type within, @function\n"
+        "around: .fill 16, 1, 0x90\n"
+        "within: ret\n .fill 7, 1, 0x90\n.size within, 8\n"
+        " .fill 40, 1, 0x90\n.size around, 64\n .fill 16, 1, 0x90\n"
         ".popsection\n");
 #endif
 
