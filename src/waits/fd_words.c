@@ -101,12 +101,14 @@ static void put_fd(struct finder *finder, struct sink *sink, int fd, bool with_o
     if (!descriptor)
         return;
     size_t length = strlen(descriptor->kind);
+    bool is_anonymous = strncmp(descriptor->target, "anon_inode:", 11) == 0;
     sink_puts(sink, ", ");
     if (strncmp(descriptor->target, descriptor->kind, length) != 0)
-        sink_printf(sink, "%s ", descriptor->kind);
-    sink_puts(sink, descriptor->target);
+        sink_printf(sink, "%s%s", descriptor->kind, is_anonymous ? "" : " ");
+    if (!is_anonymous)
+        sink_puts(sink, descriptor->target);
     if (descriptor->state)
-        sink_printf(sink, " %s", descriptor->state);
+        sink_printf(sink, "%s %s", strchr(descriptor->target, ',') ? "," : "", descriptor->state);
     if (descriptor->queues_known) {
         put_queue(sink, descriptor->unread, "unread");
         put_queue(sink, descriptor->unsent, "unsent");
@@ -169,6 +171,12 @@ void fd_name(struct finder *finder, size_t index)
         file_lock_name(finder, index);
         return;
     }
-    wait->text = wait->kind == WAIT_FDS ? set_text(finder, index) : fd_text(finder, wait->fd);
+    const struct descriptor *queue = wait->kind == WAIT_IPC && finder->set->fds
+                                         ? fd_dump_find(finder->set->fds, wait->fd)
+                                         : NULL;
+    if (queue)
+        wait->text = finder_text(finder, "message queue %s", queue->target);
+    else
+        wait->text = wait->kind == WAIT_FDS ? set_text(finder, index) : fd_text(finder, wait->fd);
     wait->detail = fd_detail(finder, wait);
 }

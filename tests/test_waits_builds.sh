@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# test_waits_builds.sh proves that what a thread waits on is told whatever compiler and options
+# made the program, and without debug symbols of the C library too.
+set -u
+[ "${SNAG_ENGINE_IS_LINKED:-0}" = 0 ] || { echo "skipped: a sanitizer build"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+tests=$SNAG_SOURCE/tests
+
+# ways NAME COMMAND...: runs it, and shows what it says when that is not good.
+ways()
+{
+    local name=$1
+    shift
+    if timeout 60 "$@" >"$work/out.txt" 2>&1; then
+        echo "$name: $(tail -n 1 "$work/out.txt")"
+    else
+        echo "$name: exit status $?"
+        cat "$work/out.txt"
+        failed=1
+    fi
+}
+
+# Where the C library's debug files are hidden from one process, by a mount of its own.
+hidden=(unshare --mount sh -c 'mount -t tmpfs none /usr/lib/debug && exec "$0"')
+[ "$(id -u)" = 0 ] || hidden=(unshare --mount --map-root-user "${hidden[@]:2}")
+mkdir -p /usr/lib/debug 2>/dev/null
+"${hidden[@]}" true 2>/dev/null || { echo "no mount of our own: debug files stay"; hidden=(); }
+
+for compiler in gcc clang; do
+    for options in "-O0" "-O2" "-O2 -fno-plt" "-O3 -fno-omit-frame-pointer -Wl,-z,lazy"; do
+        # shellcheck disable=SC2086
+        "$compiler" -std=c11 -D_GNU_SOURCE $options -I"$SNAG_SOURCE/include" -I"$tests/support" \
+            "$tests"/waits/*.c "$tests/support/http_get.c" "$tests/support/waits_json.c" \
+            -o "$work/waits" -L"$SNAG_BUILD/src" -Wl,-rpath,"$SNAG_BUILD/src" -lsnag -pthread ||
+            exit 1
+        ways "$compiler $options" "$work/waits"
+        [ ${#hidden[@]} = 0 ] ||
+            ways "$compiler $options, no debug files" "${hidden[@]}" "$work/waits"
+    done
+done
+exit "$failed"
