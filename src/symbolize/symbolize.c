@@ -31,7 +31,6 @@ struct symbolizer {
     size_t count;
     size_t capacity;
     struct hash_index index;        /* of locations, by address */
-    uint64_t generation;            /* of modules, that the index is true for */
     struct module_symbols **opened; /* by module id */
     size_t opened_count;
     struct debug_answer answer; /* too large for a small stack */
@@ -311,20 +310,8 @@ static bool keep(struct symbolizer *symbolizer, const struct location *location,
     return true;
 }
 
-/* What was learnt while other modules were mapped is not true any more. Its
- * memory stays until trim: callers may hold it. */
-static void forget_if_remapped(struct symbolizer *symbolizer)
-{
-    uint64_t generation = modules_generation(symbolizer->modules);
-    if (generation == symbolizer->generation)
-        return;
-    symbolizer->generation = generation;
-    symbolizer->index = (struct hash_index){ 0 };
-}
-
 const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address)
 {
-    forget_if_remapped(symbolizer);
     uint32_t entry = hash_index_find(&symbolizer->index, hash_word(0, address), same_address,
                                      symbolizer, &address);
     const struct location *kept = entry == HASH_NONE ? NULL : symbolizer->locations[entry];
