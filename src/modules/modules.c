@@ -12,6 +12,7 @@
 #include "modules/code_maps.h"
 #include "modules/elf_image.h"
 #include "modules/maps.h"
+#include "modules/module_list.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -77,6 +78,14 @@ static bool push(struct module ***list, size_t *count, size_t *capacity, struct 
         *capacity = larger;
     }
     (*list)[(*count)++] = module;
+    return true;
+}
+
+bool module_list_add(struct modules *modules, struct module *module)
+{
+    if (!push(&modules->all, &modules->count, &modules->capacity, module))
+        return false;
+    module->id = (uint32_t)modules->count;
     return true;
 }
 
@@ -213,11 +222,10 @@ static int take_line(struct refresh *refresh, const struct map_line *line)
         module = read_module(modules->target, first, line);
         if (!module)
             return -ENOMEM;
-        if (!push(&modules->all, &modules->count, &modules->capacity, module)) {
+        if (!module_list_add(modules, module)) {
             module_free(module);
             return -ENOMEM;
         }
-        module->id = (uint32_t)modules->count;
     }
     if (!push(&refresh->found, &refresh->count, &refresh->capacity, module))
         return -ENOMEM;

@@ -48,6 +48,20 @@ void modules_free(struct modules *modules);
  * as it was. */
 int modules_refresh(struct modules *modules);
 
+/* Code that was unloaded, perhaps before it was ever seen here, as somebody else has noted it. */
+struct gone_code {
+    const char *path;
+    uint64_t start; /* of its mapping, where it was */
+    uint64_t end;
+    uint64_t bias;
+    const unsigned char *build_id;
+    size_t build_id_length;
+};
+
+/* Adds a retired module for CODE, at addresses that nothing mapped can have: what was at A is named
+ * by A + *SHIFT from now on, whatever lies at A. False without memory. */
+bool modules_add_gone(struct modules *modules, const struct gone_code *code, uint64_t *shift);
+
 /* Grows by one whenever a refresh found a module gone or replaced: what was
  * learnt about addresses may then be wrong. New modules alone change nothing. */
 uint64_t modules_generation(const struct modules *modules);

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/target.h"
 #include "modules/modules.h"
+#include "sources/tracking_guests.h"
 #include "sources/tracking_symbol.h"
 #include "stacks/pool.h"
 #include "stacks/stacks.h"
@@ -42,10 +43,11 @@ struct records {
 
 struct tracking {
     struct target *target;
-    const struct modules *modules;
+    struct modules *modules;
     size_t searched;             /* modules looked at for the tables */
     const struct module *module; /* that has them; NULL not found yet */
     uint64_t root_address;
+    struct guest_shifts *guests; /* of those tables; NULL: no guest was seen yet */
 
     struct arena arena; /* owns all below */
     struct track_root *root;
@@ -59,7 +61,7 @@ struct tracking {
     uint32_t word_count;
 };
 
-struct tracking *tracking_new(struct target *target, const struct modules *modules)
+struct tracking *tracking_new(struct target *target, struct modules *modules)
 {
     struct tracking *tracking = calloc(1, sizeof *tracking);
     if (!tracking)
@@ -87,6 +89,7 @@ void tracking_free(struct tracking *tracking)
     if (!tracking)
         return;
     tracking_trim(tracking);
+    free(tracking->guests);
     free(tracking);
 }
 
@@ -97,6 +100,8 @@ static bool find_root(struct tracking *tracking)
     if (tracking->module && !tracking->module->retired)
         return true;
     tracking->module = NULL;
+    free(tracking->guests); /* of tables that are gone with their library */
+    tracking->guests = NULL;
     for (; tracking->searched < modules_count(tracking->modules); tracking->searched++) {
         const struct module *module = modules_at(tracking->modules, tracking->searched);
         if (module->retired || !module->is_elf ||
@@ -267,12 +272,59 @@ static bool read_chunks(struct tracking *tracking, const uint64_t *chunks, uint3
     return true;
 }
 
+/* The node of stack NUMBER within what was read; NULL when there is none. */
+static struct stack_node *node_of(const struct tracking *tracking, uint32_t number)
+{
+    if (number < STACK_FIRST || number >= tracking->place_count)
+        return NULL;
+    uint32_t place = tracking->places[number];
+    if (place >= tracking->word_count || tracking->word_count - place < NODE_WORDS)
+        return NULL;
+    struct stack_node *node = (struct stack_node *)(tracking->words + place);
+    size_t room = tracking->word_count - place - NODE_WORDS;
+    return node->count > 0 && node->count <= room ? node : NULL;
+}
+
+/* From here on frames are as everywhere else. */
+static void plain_frames(struct tracking *tracking)
+{
+    for (uint32_t number = STACK_FIRST; number < tracking->place_count; number++) {
+        struct stack_node *node = node_of(tracking, number);
+        if (!node || node->unused) /* a number that was not used may name another one's node */
+            continue;
+        node->unused = 1;
+        for (size_t i = 0; i < node->count; i++)
+            node->frames[i] = guests_frame(tracking->guests, node->frames[i]);
+    }
+}
+
+/* Looks after the libraries that stacks went through; false without memory. */
+static bool read_guests(struct tracking *tracking, uint64_t pool, uint32_t count)
+{
+    if (count > POOL_GUESTS)
+        count = POOL_GUESTS;
+    if (count == 0)
+        return true;
+    if (!tracking->guests)
+        tracking->guests = calloc(1, sizeof *tracking->guests);
+    struct stack_guest *list = arena_array(&tracking->arena, count, sizeof *list);
+    if (!tracking->guests || !list)
+        return false;
+    if (target_read_all(tracking->target, pool + offsetof(struct stack_pool, guests), list,
+                        count * sizeof *list))
+        guests_look(tracking->guests, tracking->modules, list, count);
+    plain_frames(tracking);
+    return true;
+}
+
 static bool read_pool(struct tracking *tracking)
 {
     struct {
         uint32_t count;
         uint32_t used;
         uint64_t refused;
+        uint32_t guest_count;
+        uint32_t unused;
         uint64_t chunks[POOL_CHUNKS];
     } head;
     _Static_assert(sizeof head == offsetof(struct stack_pool, places), "the head of the pool");
@@ -280,7 +332,9 @@ static bool read_pool(struct tracking *tracking)
     if (pool == 0)
         return true;
     return target_read_all(tracking->target, pool, &head, sizeof head) &&
-           read_places(tracking, pool, head.count) && read_chunks(tracking, head.chunks, head.used);
+           read_places(tracking, pool, head.count) &&
+           read_chunks(tracking, head.chunks, head.used) &&
+           read_guests(tracking, pool, head.guest_count);
 }
 
 static const char *call_name(uint32_t call)
@@ -289,19 +343,6 @@ static const char *call_name(uint32_t call)
     static const char *const names[] = { "none", TRACK_CALLS(TRACK_CALL_NAME) };
 #undef TRACK_CALL_NAME
     return call > CALL_none && call < CALL_COUNT ? names[call] : NULL;
-}
-
-/* The node of stack NUMBER within what was read; NULL when there is none. */
-static const struct stack_node *node_of(const struct tracking *tracking, uint32_t number)
-{
-    if (number < STACK_FIRST || number >= tracking->place_count)
-        return NULL;
-    uint32_t place = tracking->places[number];
-    if (place >= tracking->word_count || tracking->word_count - place < NODE_WORDS)
-        return NULL;
-    const struct stack_node *node = (const struct stack_node *)(tracking->words + place);
-    size_t room = tracking->word_count - place - NODE_WORDS;
-    return node->count > 0 && node->count <= room ? node : NULL;
 }
 
 static bool origin_of(const struct tracking *tracking, uint32_t call, const struct event *event,

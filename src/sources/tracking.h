@@ -34,8 +34,10 @@ struct double_close {
     struct origin before; /* who closed it before; call NULL: not known */
 };
 
-/* MODULES tells where the tables are; must outlive it. NULL without memory. */
-struct tracking *tracking_new(struct target *target, const struct modules *modules);
+/* MODULES tells where the tables are, and learns of libraries that were
+ * unloaded since a stack went through them (modules_add_gone); must outlive it. NULL without
+ * memory. */
+struct tracking *tracking_new(struct target *target, struct modules *modules);
 void tracking_free(struct tracking *tracking);
 
 /* Reads the tables as they are now. False: tracking is not in the process. */

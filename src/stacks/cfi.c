@@ -18,12 +18,6 @@ struct pair {
     int32_t entry;
 };
 
-static bool within(const struct code_region *region, const unsigned char *at, size_t size)
-{
-    uintptr_t address = (uintptr_t)at;
-    return address >= region->start && address < region->end && region->end - address >= size;
-}
-
 static struct pair pair_at(const unsigned char *pairs, size_t index)
 {
     struct pair pair;
@@ -35,7 +29,7 @@ static struct pair pair_at(const unsigned char *pairs, size_t index)
 static const unsigned char *search(const struct code_region *region, uintptr_t address)
 {
     const unsigned char *table = region->table;
-    if (!table || !within(region, table, 12) || table[0] != 1)
+    if (!table || !region_holds(region, table, 12) || table[0] != 1)
         return NULL;
     struct reader reader = { table + 4, (const unsigned char *)region->end, false };
     if (table[1] == ENCODED_OMIT || table[2] != 0x03 ||
@@ -44,7 +38,7 @@ static const unsigned char *search(const struct code_region *region, uintptr_t a
     read_encoded(&reader, table[1], (uintptr_t)table);
     size_t count = read_u32(&reader);
     const unsigned char *pairs = reader.at;
-    if (reader.bad || count == 0 || !within(region, pairs, count * sizeof(struct pair)))
+    if (reader.bad || count == 0 || !region_holds(region, pairs, count * sizeof(struct pair)))
         return NULL;
     intptr_t wanted = (intptr_t)(address - (uintptr_t)table);
     size_t low = 0;
@@ -65,10 +59,10 @@ static struct reader record(const struct code_region *region, const unsigned cha
 {
     struct reader reader = { at, at, true };
     uint32_t length;
-    if (!within(region, at, sizeof length))
+    if (!region_holds(region, at, sizeof length))
         return reader;
     memcpy(&length, at, sizeof length);
-    if (length == 0 || length == UINT32_MAX || !within(region, at, sizeof length + length))
+    if (length == 0 || length == UINT32_MAX || !region_holds(region, at, sizeof length + length))
         return reader;
     return (struct reader){ at + sizeof length, at + sizeof length + length, false };
 }

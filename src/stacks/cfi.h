@@ -16,7 +16,15 @@ struct code_region {
     uintptr_t end;
     const unsigned char *table; /* NULL: it has none */
     bool for_ever;              /* never unloaded */
+    uintptr_t bias;             /* of one that may be: its load address ... */
+    const char *path;           /* ... and its name, as the loader has them */
 };
+
+static inline bool region_holds(const struct code_region *region, const void *at, size_t size)
+{
+    uintptr_t address = (uintptr_t)at;
+    return address >= region->start && address < region->end && region->end - address >= size;
+}
 
 enum cfi_kind {
     CFI_STEP,   /* the places below lead to the caller */

@@ -6,9 +6,10 @@
  * time (step.h). A return address must lie in code that has a table, every
  * frame must lie above its callee, and nothing is read that is not proven to be there
  * (reach.h): a corrupt stack ends the walk. */
-#include "stacks/stacks.h"
+#include "stacks/here.h"
 
 #include "base/stack.h"
+#include "stacks/pool.h"
 #include "stacks/reach.h"
 #include "stacks/step.h"
 #include "stacks/step_table.h"
@@ -127,28 +128,34 @@ UNCHECKED static inline __attribute__((always_inline)) struct place place_here(v
     return at;
 }
 
-UNCHECKED static inline uint64_t step_of(uint64_t frame, uint64_t *origin)
+/* *FRAME gets the guest's number, if it is a guest's. */
+UNCHECKED static inline uint64_t step_of(uint64_t *frame)
 {
-    uint64_t step = step_find(frame);
+    uint32_t guest = GUEST_NONE;
+    uint64_t step = step_find(*frame);
     if (step == 0)
-        step = step_learn(frame);
-    return step_kind(step) == STEP_GUEST ? step_of_guest(frame, step, origin) : step;
+        step = step_learn(*frame);
+    if (step_kind(step) == STEP_GUEST) {
+        step = step_of_guest(*frame, step, &guest);
+        *frame |= (uint64_t)guest << FRAME_GUEST_SHIFT;
+    }
+    return step;
 }
 
-UNCHECKED struct stack_walk stack_here(const void *caller, unsigned skip, uint64_t *frames,
-                                       size_t max)
+UNCHECKED struct stack_walk walk_here(const void *caller, unsigned skip, uint64_t *frames,
+                                      size_t max)
 {
-    const uint64_t first = (uintptr_t)(caller ? caller : __builtin_return_address(0));
+    const uint64_t first = (uintptr_t)caller;
     struct place at = place_here();
     struct reach reach = reach_begin((uintptr_t)at.sp);
     enum stack_end end = STACK_WHOLE;
-    uint64_t origin = 0;
     size_t count = 0;
     unsigned before = 0;
     bool found = false;
     bool going = true;
     while (going && end == STACK_WHOLE && frame_address(at.frame) != 0) {
-        uint64_t step = step_of(at.frame, &origin);
+        uint64_t frame = at.frame;
+        uint64_t step = step_of(&frame);
         found = found || at.frame == first || ++before > OWN_FRAMES_MAX;
         if (found && skip > 0) {
             skip--;
@@ -157,7 +164,7 @@ UNCHECKED struct stack_walk stack_here(const void *caller, unsigned skip, uint64
                 end = STACK_DEEPER;
                 break;
             }
-            frames[count++] = step_is_exact(step) ? at.frame | FRAME_EXACT : at.frame;
+            frames[count++] = step_is_exact(step) ? frame | FRAME_EXACT : frame;
         }
         if (step_kind(step) == STEP_PLAIN) {
             end = step_plain(&at, step, &reach);
@@ -169,5 +176,14 @@ UNCHECKED struct stack_walk stack_here(const void *caller, unsigned skip, uint64
     }
     if (!found && max > 0) /* the caller is known, whatever the tables say */
         frames[count++] = first;
-    return (struct stack_walk){ .count = count, .end = end, .origin = origin };
+    return (struct stack_walk){ .count = count, .end = end };
+}
+
+struct stack_walk stack_here(const void *caller, unsigned skip, uint64_t *frames, size_t max)
+{
+    struct stack_walk walk =
+        walk_here(caller ? caller : __builtin_return_address(0), skip, frames, max);
+    for (size_t i = 0; i < walk.count; i++)
+        frames[i] &= ~(FRAME_GUEST_MASK << FRAME_GUEST_SHIFT);
+    return walk;
 }

@@ -6,6 +6,8 @@
  * other's number is used by nobody. */
 #include "stacks/pool.h"
 
+#include "stacks/here.h"
+#include "stacks/pool_open.h"
 #include "stacks/stacks.h"
 
 #include <stdbool.h>
@@ -21,7 +23,7 @@ static void *pages(size_t size)
     return made == MAP_FAILED ? NULL : made;
 }
 
-static struct stack_pool *pool_open(void)
+struct stack_pool *pool_open(void)
 {
     struct stack_pool *pool = atomic_load_explicit(&pool_here, memory_order_acquire);
     if (pool)
@@ -45,7 +47,7 @@ const struct stack_pool *stack_pool_of_process(void)
 static uint32_t hash_of(const struct stack_walk *walk, const uint64_t *frames)
 {
     const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t even = walk->origin ^ walk->count;
+    uint64_t even = walk->count;
     uint64_t odd = (uint64_t)walk->end;
     size_t i = 0;
     for (; i + 1 < walk->count; i += 2) {
@@ -73,7 +75,7 @@ static bool is_same(struct stack_pool *pool, uint32_t number, const struct stack
 {
     const struct stack_node *node =
         node_at(pool, atomic_load_explicit(&pool->places[number], memory_order_relaxed));
-    return node->count == walk->count && node->origin == walk->origin && node->end == walk->end &&
+    return node->count == walk->count && node->end == walk->end &&
            memcmp(node->frames, frames, walk->count * sizeof *frames) == 0;
 }
 
@@ -131,7 +133,6 @@ static bool write_node(struct stack_pool *pool, uint32_t hash, const struct stac
     node->hash = hash;
     node->count = (uint16_t)walk->count;
     node->end = (uint8_t)walk->end;
-    node->origin = walk->origin;
     node->time_ns = now_ns();
     memcpy(node->frames, frames, walk->count * sizeof *frames);
     atomic_store_explicit(&pool->places[*number], place, memory_order_relaxed);
@@ -170,6 +171,6 @@ uint32_t stack_number(const void *caller, unsigned skip)
     uint64_t frames[STACK_FRAMES_MAX];
     struct stack_pool *pool = pool_open();
     struct stack_walk walk =
-        stack_here(caller ? caller : __builtin_return_address(0), skip, frames, STACK_FRAMES_MAX);
+        walk_here(caller ? caller : __builtin_return_address(0), skip, frames, STACK_FRAMES_MAX);
     return pool && walk.count > 0 ? number_of(pool, &walk, frames) : STACK_OTHER;
 }

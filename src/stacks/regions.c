@@ -117,6 +117,8 @@ static bool ask_loader(uintptr_t address, struct code_region *region)
     region->end = (uintptr_t)object.dlfo_map_end;
     region->table = object.dlfo_eh_frame;
     region->for_ever = false;
+    region->bias = object.dlfo_link_map->l_addr;
+    region->path = object.dlfo_link_map->l_name;
     return true;
 }
 

@@ -38,8 +38,6 @@ const char *stack_end_words(enum stack_end end);
 struct stack_walk {
     size_t count;
     enum stack_end end;
-    uint64_t origin; /* of the code that may be unloaded: the same addresses in another library's
-                        code make another stack. 0: all is there for ever */
 };
 
 /* Fills FRAMES with at most MAX frames of the calling thread. The first is the

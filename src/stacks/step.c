@@ -1,12 +1,15 @@
 /* step.c: steps, learnt from the unwind tables; see step.h.
  *
  * Of code that may be unloaded, what the row was read from is remembered: the
- * address and a hash of the table's entry and of the part it shares with
- * others. If the same bytes are still there, where the loader says that a
- * module is, the row is the same, whatever was unloaded and loaded meanwhile. */
+ * addresses and a hash of the table's entry, of the part that it shares with
+ * others, and of the library's build id. If the same bytes are still there, where the
+ * loader says that a library is, then it is the same library, whatever was
+ * unloaded and loaded meanwhile. */
 #include "stacks/step.h"
 
 #include "base/stack.h"
+#include "stacks/guests.h"
+#include "stacks/pool.h"
 #include "stacks/regions.h"
 #include "stacks/step_table.h"
 
@@ -20,8 +23,11 @@
 struct guest {
     const unsigned char *entry;
     const unsigned char *common;
+    const unsigned char *label;
     uint32_t entry_size;
     uint32_t common_size;
+    uint32_t label_size;
+    uint32_t number; /* of the library, in the pool */
     uint64_t hash;
     uint64_t step; /* as for code that stays */
 };
@@ -57,28 +63,11 @@ static struct guest *guest_chunk(uint32_t number)
     return chunk;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
-static uint64_t hash_of(uint64_t hash, const unsigned char *bytes, size_t size)
-{
-    uint64_t word;
-    for (; size >= sizeof word; bytes += sizeof word, size -= sizeof word) {
-        memcpy(&word, bytes, sizeof word);
-        hash = mix(hash, word);
-    }
-    word = 0;
-    memcpy(&word, bytes, size);
-    return mix(hash, word);
-}
-
 static uint64_t guest_hash(const struct guest *guest)
 {
-    uint64_t hash = hash_of((uintptr_t)guest->entry, guest->entry, guest->entry_size);
-    return hash_of(hash, guest->common, guest->common_size);
+    uint64_t hash = hash_bytes_on((uintptr_t)guest->entry, guest->entry, guest->entry_size);
+    hash = hash_bytes_on(hash, guest->common, guest->common_size);
+    return hash_bytes_on(hash, guest->label, guest->label_size);
 }
 
 #define EXACT 64u
@@ -131,8 +120,9 @@ static uint64_t step_from(const struct cfi_row *row, bool *whole)
     return word(STEP_WIDE, number) | (row->signal ? EXACT : 0);
 }
 
-/* A guest's word around STEP; 0 when there is no room. */
-static uint64_t guest_word(const struct cfi_row *row, uint64_t step)
+/* A guest's word around STEP; 0 when there is no room, or no entry to remember. */
+static uint64_t guest_word(const struct code_region *region, const struct cfi_row *row,
+                           uint64_t step)
 {
     uint32_t number;
     if (!row->entry || !row->common ||
@@ -141,12 +131,16 @@ static uint64_t guest_word(const struct cfi_row *row, uint64_t step)
     struct guest *chunk = guest_chunk(number);
     if (!chunk)
         return 0;
+    struct label label = label_of(region);
     struct guest *guest = &chunk[number % GUEST_CHUNK];
     *guest = (struct guest){
         .entry = row->entry,
         .common = row->common,
+        .label = label.bytes,
         .entry_size = (uint32_t)row->entry_size,
         .common_size = (uint32_t)row->common_size,
+        .label_size = label.size,
+        .number = guest_enter(region, &label, hash_bytes_on(0, label.bytes, label.size)),
         .step = step,
     };
     guest->hash = guest_hash(guest);
@@ -177,7 +171,7 @@ uint64_t step_learn(uint64_t frame)
     uint64_t step = step_from(&row, &whole);
     if (row.kind == CFI_NONE && begins_function(&region, frame))
         step = word(STEP_OUTERMOST, 0) | EXACT;
-    uint64_t kept = region.for_ever ? step : guest_word(&row, step);
+    uint64_t kept = region.for_ever ? step : guest_word(&region, &row, step);
     if (whole && kept != 0)
         step_keep(frame, kept);
     return kept != 0 ? kept : step;
@@ -190,29 +184,26 @@ static const struct guest *guest_of(uint64_t step)
     return &chunk[number % GUEST_CHUNK];
 }
 
-static bool holds(const struct code_region *region, const unsigned char *at, size_t size)
-{
-    uintptr_t address = (uintptr_t)at;
-    return address >= region->start && address < region->end && region->end - address >= size;
-}
-
 static bool is_still_there(const struct guest *guest, uintptr_t address)
 {
     struct code_region region;
-    return region_of(address, &region) && holds(&region, guest->entry, guest->entry_size) &&
-           holds(&region, guest->common, guest->common_size) && guest_hash(guest) == guest->hash;
+    return region_of(address, &region) && region_holds(&region, guest->entry, guest->entry_size) &&
+           region_holds(&region, guest->common, guest->common_size) &&
+           (guest->label_size == 0 || region_holds(&region, guest->label, guest->label_size)) &&
+           guest_hash(guest) == guest->hash;
 }
 
-uint64_t step_of_guest(uint64_t frame, uint64_t step, uint64_t *origin)
+uint64_t step_of_guest(uint64_t frame, uint64_t step, uint32_t *number)
 {
     const struct guest *guest = guest_of(step);
+    *number = GUEST_UNKNOWN;
     if (!is_still_there(guest, (uintptr_t)frame_lookup(frame))) {
         step = step_learn(frame);
         if (step_kind(step) != STEP_GUEST)
             return step;
         guest = guest_of(step);
     }
-    *origin = mix(*origin, guest->hash);
+    *number = guest->number;
     return guest->step;
 }
 

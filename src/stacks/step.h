@@ -72,10 +72,10 @@ static inline uint32_t step_number(uint64_t step)
  * in the table (step_table.h), learnt from the unwind tables and kept if it can be. Never 0. */
 uint64_t step_learn(uint64_t frame);
 
-/* The step behind a STEP_GUEST word, after a look whether the code is still the same, and learnt
- * anew if it is not. Adds to *ORIGIN what tells this code from other code at the address. Never 0,
- * never STEP_GUEST. */
-uint64_t step_of_guest(uint64_t frame, uint64_t step, uint64_t *origin);
+/* The step behind a STEP_GUEST word, after a look whether the code is still the
+ * same, and learnt anew if it is not. *GUEST is the number of the one whose code it is (pool.h).
+ * Never 0, never STEP_GUEST. */
+uint64_t step_of_guest(uint64_t frame, uint64_t step, uint32_t *guest);
 
 /* The row of a STEP_WIDE word. */
 const struct cfi_row *step_row(uint64_t step);

@@ -1,0 +1,10 @@
+/* here.h: the walk as the pool keeps it. Private to stacks/. */
+#ifndef SNAG_STACKS_HERE_H
+#define SNAG_STACKS_HERE_H
+
+#include "stacks/stacks.h"
+
+/* As stack_here, with the number of the guest in each frame (pool.h). */
+struct stack_walk walk_here(const void *caller, unsigned skip, uint64_t *frames, size_t max);
+
+#endif
