@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build.sh: one program of this folder in one build. For the tests beside it.
 #   build.sh OUTPUT PROGRAM COMPILER "FLAGS" ["LINK FLAGS"]
-# COMPILER is gcc or clang; PROGRAM blockers, spinners or honest. Does nothing when
+# COMPILER is gcc or clang; PROGRAM blockers, spinners, honest or here. Does nothing when
 # OUTPUT is newer than every source. Uses SNAG_BUILD and SNAG_SOURCE.
 set -eu
 output=$1 program=$2 compiler=$3 flags=$4 link=${5:-}
@@ -16,7 +16,7 @@ objects=$output.objects
 mkdir -p "$objects"
 common="$flags -g -pthread -D_GNU_SOURCE -I$SNAG_SOURCE/include -I$support"
 sources="truth compare"
-[ "$program" = blockers ] && sources="$sources ways_io ways_locks ways_signals ways_frames"
+case $program in blockers | here) sources="$sources ways_io ways_locks ways_signals ways_frames" ;; esac
 for name in $program $sources; do
     # shellcheck disable=SC2086 # flags are words
     $compiler -std=c11 $common -c "$source/$name.c" -o "$objects/$name.o"
@@ -26,7 +26,7 @@ for name in dump_text http_get; do
     $compiler -std=c11 $common -c "$support/$name.c" -o "$objects/$name.o"
 done
 # shellcheck disable=SC2086
-[ "$program" != blockers ] || $cxx -std=c++17 $common -c "$source/ways_cpp.cc" -o "$objects/ways_cpp.o"
+case $program in blockers | here) $cxx -std=c++17 $common -c "$source/ways_cpp.cc" -o "$objects/ways_cpp.o" ;; esac
 
 case $link in
 *-static*) library="$SNAG_BUILD/src/libsnag.a -ldl" ;;
