@@ -1,10 +1,10 @@
 /* fds.c: one dump of all descriptors, step by step; see fds.h.
  *
- *   list and links -> sockets -> fdinfo where it is needed -> types of paths
- *                  -> ends of pipes -> who opened them
+ *   list and links -> who opened them -> sockets -> fdinfo where it is needed
+ *                  -> types of paths -> ends of pipes
  *
  * Reading fdinfo costs more than all the rest, so without details it is read only of an epoll and
- * of a pidfd, whose target is in there, and of paths: of each path once, and of no more than a few
+ * of a pidfd, whose target is in there, and of paths: of each path once, and of no more than a
  * hundred, so that ten thousand files cost no more than ten thousand sockets. */
 #include "sources/fds.h"
 
@@ -18,6 +18,8 @@
 #include "sources/fds_info.h"
 #include "sources/fds_kinds.h"
 #include "sources/fds_list.h"
+#include "sources/fds_openers.h"
+#include "sources/fds_place.h"
 #include "sources/fds_sockets.h"
 #include "sources/fds_types.h"
 
@@ -27,7 +29,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PATHS_ASKED 256u /* different ones, without details */
+#define PATHS_ASKED 100u /* different ones, without details */
 #define FDINFOS_A_CLOCK 64u
 
 struct fd_source {
@@ -122,7 +124,7 @@ static bool path_equal(const void *within, uint32_t entry, const void *key)
     return strcmp(((const struct descriptor *)within)[entry].target, key) == 0;
 }
 
-/* A path that was seen before has the type it had then; the first few hundred others are asked. */
+/* A path that was seen before has the type it had then; the first hundred others are asked. */
 static void find_path(struct making *making, struct descriptor *descriptor)
 {
     struct fd_dump *dump = making->dump;
@@ -131,6 +133,8 @@ static void find_path(struct making *making, struct descriptor *descriptor)
         hash_index_find(&making->paths, hash, path_equal, dump->descriptors, descriptor->target);
     if (first != HASH_NONE) {
         fd_type_copy(descriptor, &dump->descriptors[first]);
+        if (descriptor->kind == kind_fifo)
+            read_info(making, descriptor); /* its inode, to find the other end by */
         return;
     }
     if (making->paths_asked == PATHS_ASKED || !read_info(making, descriptor))
@@ -156,82 +160,20 @@ static void read_infos(struct making *making)
     }
 }
 
-/* The stack of an opener, copied into the dump once. */
-struct stack_copy_entry {
-    const uint64_t *frames; /* tracking's */
-    size_t count;
-    const uint64_t *copy;
-};
-
-struct openers {
-    struct stack_copy_entry *entries;
-    size_t count;
-    size_t capacity;
-    struct hash_index index;
-};
-
-static bool stack_equal(const void *within, uint32_t entry, const void *key)
-{
-    const struct stack_copy_entry *kept = &((const struct stack_copy_entry *)within)[entry];
-    const struct origin *origin = key;
-    return kept->count == origin->frame_count &&
-           (kept->frames == origin->frames ||
-            memcmp(kept->frames, origin->frames, kept->count * sizeof *kept->frames) == 0);
-}
-
-static const uint64_t *copy_stack(struct openers *openers, struct arena *arena,
-                                  const struct origin *origin)
-{
-    size_t size = origin->frame_count * sizeof *origin->frames;
-    uint64_t hash = hash_bytes(0, origin->frames, size);
-    uint32_t found = hash_index_find(&openers->index, hash, stack_equal, openers->entries, origin);
-    if (found != HASH_NONE)
-        return openers->entries[found].copy;
-    struct stack_copy_entry *entries =
-        array_reserve(arena, openers->entries, &openers->capacity, openers->count, sizeof *entries);
-    uint64_t *copy = arena_alloc(arena, size);
-    if (!entries || !copy ||
-        !hash_index_insert(&openers->index, arena, hash, (uint32_t)openers->count))
-        return NULL;
-    memcpy(copy, origin->frames, size);
-    openers->entries = entries;
-    entries[openers->count++] =
-        (struct stack_copy_entry){ origin->frames, origin->frame_count, copy };
-    return copy;
-}
-
-static void find_openers(struct making *making)
-{
-    struct fd_dump *dump = making->dump;
-    struct openers openers = { 0 };
-    dump->tracked = making->source->tracking && tracking_refresh(making->source->tracking);
-    for (size_t i = 0; dump->tracked && i < dump->count; i++) {
-        struct descriptor *descriptor = &dump->descriptors[i];
-        struct origin *origin = &descriptor->origin;
-        if (!tracking_fd(making->source->tracking, descriptor->fd, origin))
-            continue;
-        descriptor->has_origin = true;
-        if (origin->frame_count > 0) {
-            origin->frames = copy_stack(&openers, &dump->arena, origin);
-            origin->frame_count = origin->frames ? origin->frame_count : 0;
-        }
-    }
-}
-
 static int make(struct making *making)
 {
     struct fd_dump *dump = making->dump;
     int error = fd_list_read(dump, &making->place, making->deadline_ns);
     if (error)
         return error;
-    dump->limit = fd_list_limit(&making->place);
+    fd_openers_find(dump, making->source->tracking);
+    dump->limit = fd_place_limit(&making->place);
     dump->own_among_them = making->place.is_ours;
     borrower_init(&making->borrower, making->source->target, &making->place);
     sockets_tell(dump, &making->place, &making->source->asker, &making->borrower);
     read_infos(making);
     fd_ends_find(dump, &making->place, &making->borrower);
     borrower_close(&making->borrower);
-    find_openers(making);
     return 0;
 }
 
@@ -290,7 +232,7 @@ long fd_source_count(struct fd_source *source)
     int error = fd_place_open(&place, source->target);
     if (error)
         return error;
-    long count = fd_list_count(&place);
+    long count = fd_place_count(&place);
     fd_place_close(&place);
     return count;
 }

@@ -78,7 +78,7 @@ void fd_source_free(struct fd_source *source);
 
 /* Makes one dump. 0, or a negative errno with *DUMP untouched. WITH_DETAILS reads every
  * descriptor's fdinfo (position, flags, detail), which costs 10 us each; without it only of those
- * whose kind or target depends on it, and of paths only the first few hundred different ones.
+ * whose kind or target depends on it, and of paths only the first hundred different ones.
  * Descriptors listed after BUDGET_NS are plain ones. */
 int fd_source_dump(struct fd_source *source, bool with_details, uint64_t budget_ns,
                    struct fd_dump **dump);

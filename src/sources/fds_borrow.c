@@ -15,7 +15,7 @@
 #include "sources/fds_address.h"
 #include "sources/fds_info.h"
 #include "sources/fds_kinds.h"
-#include "sources/fds_list.h"
+#include "sources/fds_place.h"
 #include "sources/fds_protocols.h"
 #include "sources/fds_sockets.h"
 

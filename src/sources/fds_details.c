@@ -9,7 +9,7 @@
 #include "sources/fds.h"
 #include "sources/fds_info.h"
 #include "sources/fds_kinds.h"
-#include "sources/fds_list.h"
+#include "sources/fds_place.h"
 #include "sources/fds_signals.h"
 
 #include <inttypes.h>

@@ -17,13 +17,11 @@
 #include <linux/netlink.h>
 #include <linux/netlink_diag.h>
 #include <linux/packet_diag.h>
+#include <linux/sock_diag.h>
 #include <linux/vm_sockets_diag.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* These have no inode: no descriptor leads to one, and there may be very many. */
-#define WITHOUT_DESCRIPTOR (1u << 3 /* SYN_RECV */ | 1u << 6 /* TIME_WAIT */)
 
 struct inet_list {
     struct socket_set *set;
@@ -63,13 +61,22 @@ int diag_inet(struct diag *diag, struct socket_set *set, int family, int protoco
     } question = {
         .request = { .sdiag_family = (uint8_t)family,
                      .sdiag_protocol = protocol <= UINT8_MAX ? (uint8_t)protocol : IPPROTO_RAW,
-                     .idiag_states = ~WITHOUT_DESCRIPTOR },
+                     .idiag_states = ~0u },
         .head = { .nla_len = NLA_HDRLEN + sizeof question.protocol,
                   .nla_type = INET_DIAG_REQ_PROTOCOL },
         .protocol = (uint32_t)protocol,
     };
     size_t size = protocol <= UINT8_MAX ? sizeof question.request : sizeof question;
-    return diag_dump(diag, &question, size, take_inet, &list);
+    return diag_dump(diag, SOCK_DIAG_BY_FAMILY, &question, size, take_inet, &list);
+}
+
+/* The oldest form of the question is the only one that has IPv4 and IPv6 answered together: the
+ * kernel's table is walked once, which takes milliseconds however few sockets there are. */
+int diag_tcp(struct diag *diag, struct socket_set *set, unsigned states)
+{
+    struct inet_list list = { set, IPPROTO_TCP };
+    const struct inet_diag_req request = { .idiag_family = AF_INET, .idiag_states = states };
+    return diag_dump(diag, TCPDIAG_GETSOCK, &request, sizeof request, take_inet, &list);
 }
 
 static void take_netlink(void *context, const void *message, size_t length)
@@ -86,7 +93,7 @@ int diag_netlink(struct diag *diag, struct socket_set *set)
 {
     const struct netlink_diag_req request = { .sdiag_family = AF_NETLINK,
                                               .sdiag_protocol = NDIAG_PROTO_ALL };
-    return diag_dump(diag, &request, sizeof request, take_netlink, set);
+    return diag_dump(diag, SOCK_DIAG_BY_FAMILY, &request, sizeof request, take_netlink, set);
 }
 
 static void take_packet(void *context, const void *message, size_t length)
@@ -108,7 +115,7 @@ int diag_packet(struct diag *diag, struct socket_set *set)
 {
     const struct packet_diag_req request = { .sdiag_family = AF_PACKET,
                                              .pdiag_show = PACKET_SHOW_INFO };
-    return diag_dump(diag, &request, sizeof request, take_packet, set);
+    return diag_dump(diag, SOCK_DIAG_BY_FAMILY, &request, sizeof request, take_packet, set);
 }
 
 static const char *vsock_address(struct socket_set *set, uint32_t cid, uint32_t port)
@@ -142,5 +149,5 @@ static void take_vsock(void *context, const void *message, size_t length)
 int diag_vsock(struct diag *diag, struct socket_set *set)
 {
     const struct vsock_diag_req request = { .sdiag_family = AF_VSOCK, .vdiag_states = ~0u };
-    return diag_dump(diag, &request, sizeof request, take_vsock, set);
+    return diag_dump(diag, SOCK_DIAG_BY_FAMILY, &request, sizeof request, take_vsock, set);
 }

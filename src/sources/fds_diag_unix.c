@@ -10,6 +10,7 @@
 #include "sources/fds_protocols.h"
 #include "sources/fds_sockets.h"
 
+#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,5 +80,5 @@ int diag_unix(struct diag *diag, struct socket_set *set)
         .udiag_states = ~0u,
         .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN,
     };
-    return diag_dump(diag, &request, sizeof request, take_unix, set);
+    return diag_dump(diag, SOCK_DIAG_BY_FAMILY, &request, sizeof request, take_unix, set);
 }

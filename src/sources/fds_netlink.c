@@ -51,11 +51,11 @@ void diag_trim(struct diag *diag)
     diag->buffer = NULL;
 }
 
-static int ask(struct diag *diag, const void *request, size_t length)
+static int ask(struct diag *diag, uint16_t type, const void *request, size_t length)
 {
     struct nlmsghdr header = {
         .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + length),
-        .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+        .nlmsg_type = type,
         .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
         .nlmsg_seq = ++diag->sequence,
     };
@@ -97,7 +97,8 @@ static bool take_portion(struct diag *diag, size_t length, diag_take *take, void
     return false;
 }
 
-int diag_dump(struct diag *diag, const void *request, size_t length, diag_take *take, void *context)
+int diag_dump(struct diag *diag, uint16_t type, const void *request, size_t length, diag_take *take,
+              void *context)
 {
     if (diag->fd < 0)
         return diag->error;
@@ -105,7 +106,7 @@ int diag_dump(struct diag *diag, const void *request, size_t length, diag_take *
         diag->buffer = malloc(BUFFER_SIZE);
     if (!diag->buffer)
         return -ENOMEM;
-    int error = ask(diag, request, length);
+    int error = ask(diag, type, request, length);
     if (error)
         return error;
     for (;;) {

@@ -27,9 +27,10 @@ void diag_trim(struct diag *diag);
 /* Takes one socket of the answer: MESSAGE of LENGTH bytes, attributes behind it. */
 typedef void diag_take(void *context, const void *message, size_t length);
 
-/* Asks with REQUEST for a whole list. 0; -EINTR when the list changed so that some may be missing
- * in what was taken; else a negative errno: -ENOENT for a list that this kernel does not have. */
-int diag_dump(struct diag *diag, const void *request, size_t length, diag_take *take,
+/* Asks with REQUEST of TYPE (SOCK_DIAG_BY_FAMILY ...) for a whole list. 0; -EINTR when the list
+ * changed so that some may be missing in what was taken; else a negative errno: -ENOENT for a list
+ * that this kernel does not have. */
+int diag_dump(struct diag *diag, uint16_t type, const void *request, size_t length, diag_take *take,
               void *context);
 
 /* The attribute TYPE behind the first HEAD bytes of MESSAGE, its size in *SIZE; NULL. */

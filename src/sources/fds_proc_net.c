@@ -10,6 +10,8 @@
 #include "sources/fds_protocols.h"
 #include "sources/fds_sockets.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,13 @@ int proc_net_inet(struct socket_set *set, int task, const char *name, int family
 {
     const struct inet_file file = { family, protocol };
     return read_file(set, task, name, 10, take_inet, &file);
+}
+
+int proc_net_tcp(struct socket_set *set, int task)
+{
+    int error = proc_net_inet(set, task, "tcp", AF_INET, IPPROTO_TCP);
+    int error6 = set->missing > 0 ? proc_net_inet(set, task, "tcp6", AF_INET6, IPPROTO_TCP) : 0;
+    return error ? error : error6 == -ENOENT ? 0 : error6;
 }
 
 /* Num RefCount Protocol Flags Type St Inode Path, the path with whatever is in it. No queues and

@@ -13,7 +13,7 @@
 #include "sources/fds_borrow.h"
 #include "sources/fds_diag.h"
 #include "sources/fds_kinds.h"
-#include "sources/fds_list.h"
+#include "sources/fds_place.h"
 #include "sources/fds_proc_net.h"
 #include "sources/fds_protocols.h"
 #include "sources/fds_words.h"
@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,31 +40,39 @@ struct sockets {
     int error;                 /* the last refusal */
 };
 
+/* SYN_RECV and TIME_WAIT have no inode: no descriptor leads to one, and there may be very many.
+ * Listeners are in a table of their own, and so are those that are bound and nothing more. */
+#define TCP_LISTENERS (1u << TCP_LISTEN)
+#define TCP_BOUND (1u << 13)
+#define TCP_OTHERS (~(TCP_LISTENERS | TCP_BOUND | 1u << TCP_SYN_RECV | 1u << TCP_TIME_WAIT))
+
 static const struct list {
-    const char *protocol; /* a socket's own word for it, see find_protocol */
-    bool is_common;       /* asked for whether one says so or not */
+    const char *protocols[2]; /* the sockets' own words for it, see find_protocol */
+    bool is_common;           /* asked for whether one says so or not */
     int family;
     int number;
-    int (*ask)(struct diag *diag, struct socket_set *set); /* NULL: diag_inet */
+    unsigned states;                                       /* of diag_tcp */
+    int (*ask)(struct diag *diag, struct socket_set *set); /* NULL: diag_tcp or diag_inet */
     int (*read)(struct socket_set *set, int task);         /* NULL: proc_net_inet ... */
     const char *file;                                      /* ... of this; NULL: none */
 } lists[] = {
-    { "UNIX", true, AF_UNIX, 0, diag_unix, proc_net_unix, "unix" },
-    { "TCP", true, AF_INET, IPPROTO_TCP, NULL, NULL, "tcp" },
-    { "TCPv6", true, AF_INET6, IPPROTO_TCP, NULL, NULL, "tcp6" },
-    { "UDP", true, AF_INET, IPPROTO_UDP, NULL, NULL, "udp" },
-    { "UDPv6", true, AF_INET6, IPPROTO_UDP, NULL, NULL, "udp6" },
-    { "NETLINK", false, AF_NETLINK, 0, diag_netlink, proc_net_netlink, "netlink" },
-    { "PACKET", false, AF_PACKET, 0, diag_packet, proc_net_packet, "packet" },
-    { "RAW", false, AF_INET, IPPROTO_RAW, NULL, NULL, "raw" },
-    { "RAWv6", false, AF_INET6, IPPROTO_RAW, NULL, NULL, "raw6" },
-    { "UDP-Lite", false, AF_INET, IPPROTO_UDPLITE, NULL, NULL, "udplite" },
-    { "UDPLITEv6", false, AF_INET6, IPPROTO_UDPLITE, NULL, NULL, "udplite6" },
-    { "PING", false, AF_INET, IPPROTO_ICMP, NULL, NULL, "icmp" },
-    { "PINGv6", false, AF_INET6, IPPROTO_ICMP, NULL, NULL, "icmp6" },
-    { "MPTCP", false, AF_INET, MPTCP, NULL, NULL, NULL },
-    { "MPTCPv6", false, AF_INET6, MPTCP, NULL, NULL, NULL },
-    { "AF_VSOCK", false, AF_VSOCK, 0, diag_vsock, NULL, NULL },
+    { { "UNIX" }, true, AF_UNIX, 0, 0, diag_unix, proc_net_unix, NULL },
+    { { "UDP" }, true, AF_INET, IPPROTO_UDP, 0, NULL, NULL, "udp" },
+    { { "UDPv6" }, true, AF_INET6, IPPROTO_UDP, 0, NULL, NULL, "udp6" },
+    { { "TCP", "TCPv6" }, true, AF_INET, IPPROTO_TCP, TCP_LISTENERS, NULL, NULL, NULL },
+    { { "TCP", "TCPv6" }, true, AF_INET, IPPROTO_TCP, TCP_OTHERS, NULL, proc_net_tcp, NULL },
+    { { "TCP", "TCPv6" }, false, AF_INET, IPPROTO_TCP, TCP_BOUND, NULL, NULL, NULL },
+    { { "NETLINK" }, false, AF_NETLINK, 0, 0, diag_netlink, proc_net_netlink, NULL },
+    { { "PACKET" }, false, AF_PACKET, 0, 0, diag_packet, proc_net_packet, NULL },
+    { { "RAW" }, false, AF_INET, IPPROTO_RAW, 0, NULL, NULL, "raw" },
+    { { "RAWv6" }, false, AF_INET6, IPPROTO_RAW, 0, NULL, NULL, "raw6" },
+    { { "UDP-Lite" }, false, AF_INET, IPPROTO_UDPLITE, 0, NULL, NULL, "udplite" },
+    { { "UDPLITEv6" }, false, AF_INET6, IPPROTO_UDPLITE, 0, NULL, NULL, "udplite6" },
+    { { "PING" }, false, AF_INET, IPPROTO_ICMP, 0, NULL, NULL, "icmp" },
+    { { "PINGv6" }, false, AF_INET6, IPPROTO_ICMP, 0, NULL, NULL, "icmp6" },
+    { { "MPTCP" }, false, AF_INET, MPTCP, 0, NULL, NULL, NULL },
+    { { "MPTCPv6" }, false, AF_INET6, MPTCP, 0, NULL, NULL, NULL },
+    { { "AF_VSOCK" }, false, AF_VSOCK, 0, 0, diag_vsock, NULL, NULL },
 };
 
 #define LISTS (sizeof lists / sizeof *lists)
@@ -140,37 +149,47 @@ void socket_set_add_peer(struct socket_set *set, struct socket_peer peer)
     peers[set->peer_count++] = peer;
 }
 
+static int ask_once(struct diag *diag, struct socket_set *set, const struct list *list)
+{
+    if (list->ask)
+        return list->ask(diag, set);
+    return list->states ? diag_tcp(diag, set, list->states)
+                        : diag_inet(diag, set, list->family, list->number);
+}
+
 static int ask_diag(struct sockets *sockets, const struct list *list)
 {
-    struct diag *diag = &sockets->asker->diag;
     unsigned bit = 1u << (list - lists);
     if (sockets->diag_looks_elsewhere || (sockets->asker->refused & bit))
         return -ENOENT;
     int error = -EINTR;
     for (int i = 0; i < TRIES && error == -EINTR && sockets->set.missing > 0; i++)
-        error = list->ask ? list->ask(diag, &sockets->set)
-                          : diag_inet(diag, &sockets->set, list->family, list->number);
-    if (error && error != -EINTR) {
+        error = ask_once(&sockets->asker->diag, &sockets->set, list);
+    if (error == -EINTR)
+        error = 0;
+    if (error) {
         sockets->error = error;
         sockets->asker->refused |= bit;
     } else {
         sockets->by_diag = true;
     }
-    return error == -EINTR ? 0 : error;
+    return error;
 }
 
 static void ask(struct sockets *sockets, const struct list *list)
 {
-    if (ask_diag(sockets, list) == 0 || !list->file)
-        return;
     int task = sockets->place->task;
-    int error = list->read
-                    ? list->read(&sockets->set, task)
-                    : proc_net_inet(&sockets->set, task, list->file, list->family, list->number);
-    if (error && error != -ENOENT) /* ENOENT: the kernel has no such protocol, so no such socket */
-        sockets->error = error;
-    else if (!error)
+    int error = -ENOENT;
+    if (ask_diag(sockets, list) == 0)
+        return;
+    if (list->read)
+        error = list->read(&sockets->set, task);
+    else if (list->file)
+        error = proc_net_inet(&sockets->set, task, list->file, list->family, list->number);
+    if (!error)
         sockets->by_files = true;
+    else if (error != -ENOENT) /* ENOENT: the kernel has no such protocol, so no such socket */
+        sockets->error = error;
 }
 
 /* The socket's own word for its protocol: an extended attribute that every socket has, and
@@ -192,6 +211,17 @@ static bool find_protocol(const struct socket_fact *fact, const struct fd_place 
            memcmp(link, wanted, (size_t)expected) == 0;
 }
 
+/* The rare lists of a protocol, a bit for each. */
+static unsigned lists_of(const char *protocol)
+{
+    unsigned found = 0;
+    for (size_t l = 0; l < LISTS; l++)
+        for (size_t i = 0; i < 2 && !lists[l].is_common; i++)
+            if (lists[l].protocols[i] && strcmp(protocol, lists[l].protocols[i]) == 0)
+                found |= 1u << l;
+    return found;
+}
+
 /* What the common lists do not have says itself what it is. Returns the lists that are to be
  * asked as well, a bit for each. */
 static unsigned find_protocols(struct sockets *sockets)
@@ -206,9 +236,7 @@ static unsigned find_protocols(struct sockets *sockets)
         fact->kind_is_sure = true;
         if (fact->kind == kind_socket)
             fact->protocol = socket_set_text(&sockets->set, name);
-        for (size_t l = 0; l < LISTS; l++)
-            if (!lists[l].is_common && strcmp(name, lists[l].protocol) == 0)
-                wanted |= 1u << l;
+        wanted |= lists_of(name);
     }
     return wanted;
 }

@@ -12,7 +12,7 @@
 #include "sources/fds.h"
 #include "sources/fds_info.h"
 #include "sources/fds_kinds.h"
-#include "sources/fds_list.h"
+#include "sources/fds_place.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -110,7 +110,7 @@ static const char *kind_of_mode(unsigned mode)
     }
 }
 
-/* The number may lead elsewhere by now. */
+/* The number may lead elsewhere by now. Some file systems tell another inode here than there. */
 static bool is_still_there(const struct descriptor *descriptor, int directory, const char *name)
 {
     char link[PATH_MAX];
@@ -134,8 +134,9 @@ void fd_type_find(struct descriptor *descriptor, const struct fd_info *info,
     if (!may_be_asked(mounts, info->mount))
         return;
     snprintf(name, sizeof name, "%d", descriptor->fd);
-    if (statx(directory, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &status) != 0 ||
-        !is_still_there(descriptor, directory, name))
+    if (statx(directory, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_INO,
+              &status) != 0 ||
+        (status.stx_ino != info->inode && !is_still_there(descriptor, directory, name)))
         return;
     const char *kind = kind_of_mode(status.stx_mode);
     descriptor->kind = kind ? kind : kind_file;
