@@ -148,6 +148,13 @@ static void test_the_thread_is_out_of_the_way(void **state)
     /* All but KILL, STOP, and 32 and 33, which glibc keeps open for itself. */
     uint64_t open = 1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1) | 3ull << 31;
     assert_int_equal(blocked | open, UINT64_MAX);
+    /* What some library writes to "stderr" does not end up in a client's reply. */
+    for (int fd = 0; fd <= 2; fd++) {
+        char target[64] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%d/fd/%d", (int)tid, fd);
+        assert_true(readlink(path, target, sizeof target - 1) > 0);
+        assert_string_equal(target, "/dev/null");
+    }
 }
 
 static int count_sockets_of_process(void)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "raw_http.h"
+#include "workers.h"
 
 #include <snag/snag.h>
 
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -368,6 +370,27 @@ static void test_two_start_at_one_stale_socket(void **state)
     }
 }
 
+/* While somebody else is about to bind in the directory, his check and ours must not
+ * come to the same result; but nobody is waited for without end. */
+static void test_the_directory_is_locked_meanwhile(void **state)
+{
+    (void)state;
+    char path[128];
+    socket_path(path, sizeof path, "locked.sock");
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    uint64_t before = now_ns();
+    assert_int_equal(start_on(path, NULL), 0);
+    uint64_t waited = now_ns() - before;
+    assert_true(waited > 400000000 && waited < 3000000000);
+    close(fd);
+    snag_stop();
+    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(start_on(path, NULL), 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0); /* and is free afterwards */
+    close(fd);
+}
+
 static void test_off_is_no_listener(void **state)
 {
     (void)state;
@@ -460,6 +483,7 @@ int main(void)
         cmocka_unit_test_teardown(test_what_is_no_socket_is_left_alone, stop),
         cmocka_unit_test_teardown(test_only_the_own_socket_is_removed, stop),
         cmocka_unit_test_teardown(test_two_start_at_one_stale_socket, stop),
+        cmocka_unit_test_teardown(test_the_directory_is_locked_meanwhile, stop),
         cmocka_unit_test_teardown(test_off_is_no_listener, stop),
         cmocka_unit_test_teardown(test_nothing_is_left_after_two_hundred_starts, stop),
     };

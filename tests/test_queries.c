@@ -234,6 +234,25 @@ static void test_nothing_is_read_without_end(void **state)
     }
 }
 
+/* What a client still sends after its refusal is thrown away for a while: a reset
+ * would come before it has got to reading the reply. */
+static void test_the_rest_of_what_was_refused(void **state)
+{
+    (void)state;
+    struct http_reply reply;
+    int fd = raw_connect(snag_address(), 10);
+    assert_true(raw_send_text(fd, "no request\r\n"));
+    for (int i = 0; i < 8; i++) {
+        usleep(50000);
+        assert_true(raw_send_text(fd, "but more of it\r\n"));
+    }
+    assert_int_equal(raw_reply(fd, false, &reply), 0);
+    is_refused(&reply, 400, "METHOD TARGET", "no request");
+    http_reply_free(&reply);
+    assert_true(raw_is_closed(fd));
+    close(fd);
+}
+
 static void test_the_limits_themselves_are_allowed(void **state)
 {
     (void)state;
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_good_queries),
         cmocka_unit_test(test_what_is_no_request),
         cmocka_unit_test(test_nothing_is_read_without_end),
+        cmocka_unit_test(test_the_rest_of_what_was_refused),
         cmocka_unit_test(test_the_limits_themselves_are_allowed),
         cmocka_unit_test(test_noise),
     };
