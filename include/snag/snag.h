@@ -67,9 +67,10 @@ typedef struct snag_options {
     snag_signal_mode signal_mode;
 
     /* Receives each line snag has to say (no newline at its end), instead of
-     * stderr. Called from the thread that calls snag_start or from the
-     * listener thread, never from a signal handler, with none of snag's locks
-     * held. `line` is valid during the call. */
+     * stderr. Called from the thread that calls snag_start, before that
+     * returns, with none of snag's locks held; never from the listener thread, in
+     * whose descriptor table the service's descriptors do not exist. `line` is
+     * valid during the call. */
     void (*log)(const char *line, void *user);
     void *user; /* handed to log */
 
