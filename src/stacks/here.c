@@ -174,6 +174,8 @@ UNCHECKED struct stack_walk walk_here(const void *caller, unsigned skip, uint64_
             at = copy;
         }
     }
+    if (going && end == STACK_WHOLE)
+        end = STACK_AT_ZERO;
     if (!found && max > 0) /* the caller is known, whatever the tables say */
         frames[count++] = first;
     return (struct stack_walk){ .count = count, .end = end };

@@ -28,6 +28,7 @@ enum stack_end {
     STACK_NOT_FOLLOWED, /* at a row of a table that is not understood, or hangs on a register that
                            this walk does not follow */
     STACK_CORRUPT,      /* at what cannot be a frame */
+    STACK_AT_ZERO,      /* at a return address of 0, as some make their first frame */
     STACK_ENDS
 };
 
