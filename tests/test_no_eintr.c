@@ -40,6 +40,7 @@ static int empty_pipe[2];
 static int pair[2];
 static int queue, semaphores;
 static _Atomic int came_back, interrupted;
+static _Atomic bool expected; /* the last test interrupts them itself */
 
 /* A blocking call came back: it must not. */
 static void note(const char *call, long result)
@@ -47,7 +48,8 @@ static void note(const char *call, long result)
     if (result < 0 && errno == EINTR)
         interrupted++;
     came_back++;
-    fprintf(stderr, "%s returned %ld, errno %d\n", call, result, errno);
+    if (!expected)
+        fprintf(stderr, "%s returned %ld, errno %d\n", call, result, errno);
 }
 
 static void in_epoll(void)
@@ -175,6 +177,7 @@ static int start_threads(void **state)
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 65536);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     for (size_t i = 0; i < THREADS; i++) {
         pthread_t thread;
         threads[i].block = kinds[i % KINDS];
@@ -232,14 +235,11 @@ static void test_a_signal_would_be_seen(void **state)
     (void)state;
     struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
     sigaction(SIGUSR1, &action, NULL);
-    fflush(stderr);
-    int saved = dup(2), null = open("/dev/null", O_WRONLY);
-    dup2(null, 2); /* the notes are expected here */
+    expected = true;
     for (size_t i = 0; i < THREADS; i++)
         syscall(SYS_tgkill, getpid(), threads[i].tid, SIGUSR1);
     for (int tries = 0; tries < 100 && came_back < (int)THREADS - THREADS_A_KIND; tries++)
         usleep(50000);
-    dup2(saved, 2);
     assert_true(interrupted >= (int)THREADS / 2);
 }
 
