@@ -293,6 +293,20 @@ static void take_answer(struct ask_question *question, const struct ask_slot *sl
     };
 }
 
+/* What the question that was put by SLOT has come to. */
+static void conclude(struct asker *asker, struct ask_table *table, struct ask_question *question,
+                     struct ask_slot *slot)
+{
+    if (settle(table, slot)) {
+        take_answer(question, slot);
+    } else if (is_gone(asker->target->pid, question->tid)) {
+        question->status = -ESRCH;
+    } else {
+        question->status = ASK_SILENT;
+        question->out.why = "no answer to the signal";
+    }
+}
+
 void ask_threads(struct asker *asker, struct ask_question *questions, size_t count,
                  bool only_running, uint64_t deadline_ns)
 {
@@ -307,16 +321,9 @@ void ask_threads(struct asker *asker, struct ask_question *questions, size_t cou
     for (size_t i = 0; i < count; i++)
         slots[i] = put_question(asker, table, &questions[i], only_running);
     wait_for_answers(table, slots, count, deadline_ns);
-    for (size_t i = 0; i < count; i++) {
-        if (!slots[i])
-            continue;
-        if (settle(table, slots[i]))
-            take_answer(&questions[i], slots[i]);
-        else if (is_gone(asker->target->pid, questions[i].tid))
-            questions[i].status = -ESRCH;
-        else
-            questions[i].out.why = "no answer to the signal";
-    }
+    for (size_t i = 0; i < count; i++)
+        if (slots[i])
+            conclude(asker, table, &questions[i], slots[i]);
 }
 
 void ask_trim(void)

@@ -20,10 +20,11 @@ struct ask_question {
     pid_t tid;
     struct captured out; /* in: partial, with a reason; improved when the thread answers. Its
                             stack is valid until the next ask_threads. */
-    int status;          /* 0, -ESRCH, or ASK_LOOK_AGAIN */
+    int status;          /* 0, -ESRCH, or one of: */
 };
 
-#define ASK_LOOK_AGAIN 1
+#define ASK_LOOK_AGAIN 1 /* it was blocked when it was to be asked */
+#define ASK_SILENT 2     /* it was asked, and has not answered */
 
 /* Asks COUNT threads, at most ASK_BATCH, all together, and waits as long as
  * answers keep coming, but not beyond DEADLINE_NS (CLOCK_MONOTONIC). ONLY_RUNNING: a

@@ -25,7 +25,7 @@
 
 #define ROUNDS 2        /* of looking again, before anybody is asked ... */
 #define ROUND_NS 50000u /* ... and how far apart */
-#define ASKING_ROUNDS 3 /* for threads that are blocked whenever they are to be asked */
+#define ASKING_ROUNDS 3 /* for those that were blocked when they were to be asked, or silent */
 
 struct capture {
     struct target *target;
@@ -143,23 +143,26 @@ static void pause_until(uint64_t time_ns)
         sched_yield();
 }
 
-/* What a question has come to. */
+/* What a question has come to. A silent thread may only not have had its turn on a processor. */
 static void take_reply(struct capture *capture, struct capture_run *run, size_t index,
-                       const struct ask_question *question)
+                       const struct ask_question *question, bool last)
 {
     struct capture_job *job = &run->jobs[index];
+    int status = question->status;
     job->why = question->out.why;
-    if (question->status == ASK_LOOK_AGAIN)
+    if (status == ASK_LOOK_AGAIN || (status == ASK_SILENT && !last))
         return;
-    bool silent = question->status == 0 && question->out.how == CAPTURE_PARTIAL;
-    if (silent && capture->mode == SIGNAL_ALWAYS && !capture->look.hidden)
+    if (status == ASK_SILENT)
+        status = 0;
+    bool partial = status == 0 && question->out.how == CAPTURE_PARTIAL;
+    if (partial && capture->mode == SIGNAL_ALWAYS && !capture->look.hidden)
         look_at_job(capture, run, index);
     if (job->waiting)
-        deliver(run, index, question->status, &question->out);
+        deliver(run, index, status, &question->out);
 }
 
 static void ask_batch(struct capture *capture, struct capture_run *run, const size_t *indices,
-                      size_t count)
+                      size_t count, bool last)
 {
     struct ask_question questions[ASK_BATCH];
     for (size_t i = 0; i < count; i++) {
@@ -172,10 +175,10 @@ static void ask_batch(struct capture *capture, struct capture_run *run, const si
     }
     ask_threads(&capture->asker, questions, count, !asks_everybody(capture), run->deadline_ns);
     for (size_t i = 0; i < count; i++)
-        take_reply(capture, run, indices[i], &questions[i]);
+        take_reply(capture, run, indices[i], &questions[i], last);
 }
 
-static void ask_waiting(struct capture *capture, struct capture_run *run)
+static void ask_waiting(struct capture *capture, struct capture_run *run, bool last)
 {
     size_t batch[ASK_BATCH];
     size_t count = 0;
@@ -187,7 +190,7 @@ static void ask_waiting(struct capture *capture, struct capture_run *run)
             continue;
         if (now_ns() >= run->deadline_ns)
             return;
-        ask_batch(capture, run, batch, count);
+        ask_batch(capture, run, batch, count, last);
         count = 0;
     }
 }
@@ -204,7 +207,7 @@ void capture_threads(struct capture *capture, struct capture_run *run)
         waiting = look_at_waiting(capture, run);
     }
     for (int i = 0; i < ASKING_ROUNDS && waiting > 0 && may_ask(capture); i++) {
-        ask_waiting(capture, run);
+        ask_waiting(capture, run, i + 1 == ASKING_ROUNDS);
         waiting = look_at_waiting(capture, run);
     }
     bool late = now_ns() >= run->deadline_ns;
