@@ -226,6 +226,66 @@ static void test_counters_tell_whether_a_thread_has_run(void **state)
     end_capture(capture);
 }
 
+#define MOVING_WORDS 1800
+
+/* Fills its stack with a number, sleeps for a moment, fills it with the next. */
+static void keep_moving(struct worker *worker)
+{
+    volatile uint64_t words[MOVING_WORDS];
+    for (uint64_t number = 1; !atomic_load(&worker->stop); number++) {
+        for (int i = 0; i < MOVING_WORDS; i++)
+            words[i] = UINT64_C(0xabcd) << 48 | number;
+        __asm__ volatile("" : : "r"(words) : "memory");
+        struct timespec time = { .tv_nsec = number % 7 * 10000 };
+        nanosleep(&time, NULL);
+    }
+}
+
+/* The number that the stack is full of; 0 when it holds more than one, or none. */
+static uint64_t number_on_stack(const struct captured *captured)
+{
+    uint64_t number = 0;
+    int count = 0;
+    for (size_t at = 0; at + 8 <= captured->stack.length; at += 8) {
+        uint64_t word;
+        memcpy(&word, captured->stack.bytes + at, sizeof word);
+        if (word >> 48 != 0xabcd)
+            continue;
+        if (number != 0 && word != number)
+            return 0;
+        number = word;
+        count++;
+    }
+    return count >= MOVING_WORDS ? number : 0;
+}
+
+static void test_a_copy_is_of_one_moment(void **state)
+{
+    (void)state;
+    enum { MANY = 4 };
+    struct worker workers[MANY] = { { 0 } };
+    for (int i = 0; i < MANY; i++)
+        worker_start(&workers[i], keep_moving, NULL, 0);
+    sleep_ms(20);
+    struct capture *capture = new_capture(SIGNAL_NEVER);
+    int blocked = 0;
+    for (uint64_t until = now_ns() + 3 * SECOND; now_ns() < until;)
+        for (int i = 0; i < MANY; i++) {
+            const struct captured *captured = capture_one(capture, workers[i].tid);
+            if (captured->how != CAPTURE_PROCFS || !captured->in_syscall ||
+                captured->syscall_number != SYS_clock_nanosleep)
+                continue;
+            blocked++;
+            if (number_on_stack(captured) == 0)
+                fail_msg("a copy of two moments, after %d", blocked);
+        }
+    print_message("%d times blocked\n", blocked);
+    assert_true(blocked > 100);
+    end_capture(capture);
+    for (int i = 0; i < MANY; i++)
+        worker_stop(&workers[i]);
+}
+
 static void test_what_the_kernel_writes_is_understood(void **state)
 {
     (void)state;
@@ -501,11 +561,15 @@ static void test_a_slot_changes_hands_once(void **state)
     assert_int_equal(slot->registers.ip, UINT64_C(0x7777777777777777));
     assert_int_equal(atomic_load(&ask_table->done), done);
 
-    /* Answered already, or free: nothing at all. */
-    atomic_store(&slot->word, slot_word(generation, SLOT_FREE));
-    assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), worker.tid, SIGURG, &info), 0);
-    sleep_ms(50);
-    assert_int_equal(atomic_load(&slot->word), slot_word(generation, SLOT_FREE));
+    /* Answered already, being answered, or free: nothing at all. */
+    static const enum slot_state others[] = { SLOT_ANSWERED, SLOT_CLAIMED, SLOT_FREE };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        atomic_store(&slot->word, slot_word(generation, others[i]));
+        assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), worker.tid, SIGURG, &info), 0);
+        sleep_ms(50);
+        assert_int_equal(atomic_load(&slot->word), slot_word(generation, others[i]));
+        assert_int_equal(slot->registers.ip, UINT64_C(0x7777777777777777));
+    }
     assert_true(captured_spinning(capture, &worker));
     end_capture(capture);
     worker_stop(&worker);
@@ -924,6 +988,7 @@ static int all_tests(void)
         cmocka_unit_test(test_never_means_no_signal),
         cmocka_unit_test(test_the_services_handlers_are_called_as_before),
         cmocka_unit_test(test_counters_tell_whether_a_thread_has_run),
+        cmocka_unit_test(test_a_copy_is_of_one_moment),
         cmocka_unit_test(test_what_the_kernel_writes_is_understood),
         cmocka_unit_test(test_a_running_thread_answers_with_its_registers),
         cmocka_unit_test(test_many_running_threads_are_asked_together),

@@ -304,6 +304,18 @@ static void test_nobody_who_waits_notices(void **state)
     close(waits.sockets[1]);
 }
 
+/* What the hypervisor took from all processors. */
+static uint64_t stolen_ns(void)
+{
+    unsigned long long steal = 0;
+    FILE *file = fopen("/proc/stat", "re");
+    if (file && fscanf(file, "cpu %*u %*u %*u %*u %*u %*u %*u %llu", &steal) != 1)
+        steal = 0;
+    if (file)
+        fclose(file);
+    return steal * (SECOND / 100);
+}
+
 static void test_how_long_a_thread_is_blocked(void **state)
 {
     (void)state;
@@ -319,16 +331,18 @@ static void test_how_long_a_thread_is_blocked(void **state)
     }
     sleep_ms(20);
     uint64_t since = now_ns();
+    uint64_t stolen = stolen_ns();
     sleep_ms(3000);
     struct looker looker = looker_open(SIGNAL_AUTO);
     for (int round = 0; round < 3; round++) {
         uint64_t before = now_ns() - since;
         struct thread_dump *dump = take(&looker);
+        uint64_t less =
+            SECOND / 10 + stolen_ns() - stolen; /* what the hypervisor took is not seen */
         for (int i = 0; i < MANY; i++) {
             const struct thread_sample *sample = find(dump, workers[i].tid);
             assert_true(sample->blocked_known);
-            if (sample->blocked_ns < before - SECOND / 5 ||
-                sample->blocked_ns > before + SECOND / 5)
+            if (sample->blocked_ns < before - less || sample->blocked_ns > before + SECOND / 10)
                 fail_msg("blocked for %.3f s, expected %.3f s", (double)sample->blocked_ns / 1e9,
                          (double)before / 1e9);
         }
@@ -537,34 +551,38 @@ static void churn(struct worker *worker)
 static void test_threads_come_and_go(void **state)
 {
     (void)state;
-    enum { MANY = 200, CHURNERS = 3 };
+    enum { MANY = 16, CHURNERS = 6 };
     static struct worker workers[MANY];
     static struct worker churners[CHURNERS];
     for (int i = 0; i < CHURNERS; i++)
         worker_start(&churners[i], churn, NULL, 0);
-    start_hanging(workers, MANY); /* among the others' ids */
+    start_hanging(workers, MANY);
     struct looker looker = looker_open(SIGNAL_AUTO);
     size_t complete = 0;
-    uint64_t until = now_ns() + 4 * SECOND;
     size_t dumps = 0;
-    for (; now_ns() < until; dumps++) {
+    for (uint64_t until = now_ns() + 6 * SECOND; now_ns() < until; dumps++) {
+        /* The youngest stands in the kernel's list behind some that are about to end. */
+        struct worker *youngest = &workers[dumps % MANY];
+        worker_stop(youngest);
+        worker_start(youngest, hang, NULL, (size_t)64 << 10);
         struct thread_dump *dump = take(&looker);
         complete += dump->listed_all;
         for (int i = 0; i < MANY; i++) {
             const struct thread_sample *sample = find(dump, workers[i].tid);
             if (!sample && dump->listed_all)
-                fail_msg("a thread is missing from a dump that claims to have all");
-            if (sample)
+                fail_msg("a thread is missing from dump %zu, which claims to have all", dumps);
+            if (sample && &workers[i] != youngest)
                 assert_int_equal(sample->how, CAPTURE_PROCFS);
         }
         thread_dump_free(dump);
     }
-    print_message("%zu dumps, %zu complete\n", dumps, complete);
-    assert_true(complete > dumps / 2);
-    for (int i = 0; i < CHURNERS; i++)
+    int came = 0;
+    for (int i = 0; i < CHURNERS; i++) {
         worker_stop(&churners[i]);
-    print_message("%d threads came and went\n",
-                  churners[0].seed + churners[1].seed + churners[2].seed);
+        came += churners[i].seed;
+    }
+    print_message("%zu dumps, %zu complete; %d threads came and went\n", dumps, complete, came);
+    assert_true(complete > dumps / 2);
     looker_close(&looker);
     stop_all(workers, MANY);
 }
