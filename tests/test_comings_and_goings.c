@@ -299,7 +299,9 @@ static void test_start_and_stop_by_several(void **state)
     assert_int_equal(snag_start(&options), 0);
     struct dump dump;
     assert_int_equal(take_dump(1, &dump), 0);
-    assert_true(dump_has_function(&dump.threads[0], "test_start_and_stop_by_several"));
+    const struct dump_thread *self = dump_find(&dump, getpid());
+    assert_non_null(self);
+    assert_true(dump_has_function(self, "test_start_and_stop_by_several"));
     dump_free(&dump);
 }
 
