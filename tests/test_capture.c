@@ -256,7 +256,7 @@ static uint64_t number_on_stack(const struct captured *captured)
         number = word;
         count++;
     }
-    return count >= MOVING_WORDS ? number : 0;
+    return count >= MOVING_WORDS / 2 ? number : 0; /* the copy may not hold all of it */
 }
 
 static void test_a_copy_is_of_one_moment(void **state)
