@@ -17,11 +17,14 @@
 #include <gnu/libc-version.h>
 #include <link.h>
 #include <locale.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define LARGE_BLOCK (256 << 10)
 
 /* glibc's has about 200 bytes; one that is larger is left alone. */
 static struct {
@@ -78,6 +81,8 @@ static void adopt(void)
         memcpy(block.bytes, kept.bytes, kept.size);
     uselocale(LC_GLOBAL_LOCALE);
     environ = no_variables;
+    /* Debug information, megabytes for a moment, is to leave no holes in the heap. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 }
 
 void own_thread_begin(const void *service_errno)
