@@ -133,7 +133,7 @@ static void test_a_body_is_waited_for(void **state)
     assert_string_equal(interim, "HTTP/1.1 100 Continue\r\n\r\n");
     for (int i = 0; i < 9; i++) {
         sleep_ms(5);
-        assert_true(raw_send(fd, "0x10+0x11" + i, 1));
+        assert_true(raw_send(fd, &"0x10+0x11"[i], 1));
     }
     reads_status(fd, 200);
     close(fd);

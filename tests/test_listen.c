@@ -243,11 +243,18 @@ static void test_a_unix_socket_is_for_its_owner_alone(void **state)
     }
 }
 
+static struct sockaddr_un name_of(const char *path)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    assert_true(strlen(path) < sizeof name.sun_path);
+    memcpy(name.sun_path, path, strlen(path));
+    return name;
+}
+
 /* A socket file whose owner has gone. */
 static void leave_stale(const char *path, int type)
 {
-    struct sockaddr_un name = { .sun_family = AF_UNIX };
-    snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    struct sockaddr_un name = name_of(path);
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
     close(fd);
@@ -268,8 +275,7 @@ static void test_a_live_socket_is_not(void **state)
     (void)state;
     char path[128];
     socket_path(path, sizeof path, "live.sock");
-    struct sockaddr_un name = { .sun_family = AF_UNIX };
-    snprintf(name.sun_path, sizeof name.sun_path, "%s", path + 5);
+    struct sockaddr_un name = name_of(path + 5);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
     assert_int_equal(listen(fd, 0), 0);
