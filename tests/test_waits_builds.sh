@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_waits_builds.sh proves that what a thread waits on is told whatever compiler and options
-# made the program, and without debug symbols of the C library too.
+# test_waits_builds.sh proves that what a thread waits on, and every deadlock, is told whatever
+# compiler and options made the program, and without debug symbols of the C library too.
 set -u
 [ "${SNAG_ENGINE_IS_LINKED:-0}" = 0 ] || { echo "skipped: a sanitizer build"; exit 77; }
 work=$(mktemp -d)
@@ -22,6 +22,17 @@ ways()
     fi
 }
 
+# make NAME SOURCE...: by $compiler with $options
+make()
+{
+    local name=$1
+    shift
+    # shellcheck disable=SC2086
+    "$compiler" -std=c11 -D_GNU_SOURCE $options -I"$SNAG_SOURCE/include" -I"$tests/support" "$@" \
+        "$tests/support/http_get.c" "$tests/support/waits_json.c" -o "$work/$name" \
+        -L"$SNAG_BUILD/src" -Wl,-rpath,"$SNAG_BUILD/src" -lsnag -lcmocka -pthread || exit 1
+}
+
 # Where the C library's debug files are hidden from one process, by a mount of its own.
 hidden=(unshare --mount sh -c 'mount -t tmpfs none /usr/lib/debug && exec "$0"')
 [ "$(id -u)" = 0 ] || hidden=(unshare --mount --map-root-user "${hidden[@]:2}")
@@ -30,14 +41,13 @@ mkdir -p /usr/lib/debug 2>/dev/null
 
 for compiler in gcc clang; do
     for options in "-O0" "-O2" "-O2 -fno-plt" "-O3 -fno-omit-frame-pointer -Wl,-z,lazy"; do
-        # shellcheck disable=SC2086
-        "$compiler" -std=c11 -D_GNU_SOURCE $options -I"$SNAG_SOURCE/include" -I"$tests/support" \
-            "$tests"/waits/*.c "$tests/support/http_get.c" "$tests/support/waits_json.c" \
-            -o "$work/waits" -L"$SNAG_BUILD/src" -Wl,-rpath,"$SNAG_BUILD/src" -lsnag -pthread ||
-            exit 1
+        make waits "$tests"/waits/*.c
+        make deadlocks "$tests/test_deadlocks.c"
         ways "$compiler $options" "$work/waits"
-        [ ${#hidden[@]} = 0 ] ||
-            ways "$compiler $options, no debug files" "${hidden[@]}" "$work/waits"
+        ways "$compiler $options" "$work/deadlocks"
+        [ ${#hidden[@]} -gt 0 ] || continue
+        ways "$compiler $options, no debug files" "${hidden[@]}" "$work/waits"
+        ways "$compiler $options, no debug files" "${hidden[@]}" "$work/deadlocks"
     done
 done
 exit "$failed"

@@ -182,6 +182,38 @@ bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end)
     return false;
 }
 
+/* Where the jump with the bytes at AT, which lie at ADDRESS, arrives; 0: it is none, or unknown. */
+static uint64_t jump_target(struct code *code, const unsigned char *at, uint64_t address)
+{
+    uint64_t target = 0;
+    if (at[0] == 0xe9)
+        target = add_displacement(address + 5, at + 1);
+    else if (at[0] == 0x0f && (at[1] & 0xf0) == 0x80)
+        target = add_displacement(address + 6, at + 2);
+    else if (at[0] == 0xff && at[1] == 0x25 &&
+             read_slot(code, add_displacement(address + 6, at + 2), &target))
+        return target;
+    return target && modules_find(code->modules, target) ? through_stub(code, target) : 0;
+}
+
+size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *targets, size_t size)
+{
+    unsigned char bytes[512 + 8];
+    size_t count = 0;
+    for (uint64_t at = start; at < end && end - start <= FUNCTION_MAX; at += 512) {
+        memset(bytes, 0, sizeof bytes);
+        size_t length = end - at < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
+        if (!code_read(code, at, bytes, length))
+            return count;
+        for (size_t i = 0; i < 512 && at + i < end && count < size; i++) {
+            uint64_t target = jump_target(code, bytes + i, at + i);
+            if (target && (target < start || target >= end))
+                targets[count++] = target;
+        }
+    }
+    return count;
+}
+
 /* One instruction of a prologue: its length, or 0 when it is none that we know. *SIZE grows by what
  * it takes from the stack, *LAST is set when the frame is complete with it. */
 static size_t prologue_instruction(const unsigned char *at, int32_t *size, bool *last)
@@ -249,6 +281,12 @@ bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end)
 {
     (void)code, (void)start, (void)end;
     return true;
+}
+
+size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *targets, size_t size)
+{
+    (void)code, (void)start, (void)end, (void)targets, (void)size;
+    return 0;
 }
 
 int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)

@@ -41,6 +41,10 @@ void code_read_call(struct code *code, struct rule *rule);
  * told; false is certain. */
 bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end);
 
+/* Where the jumps arrive that may leave the function from START to END, through stubs of the PLT:
+ * at most SIZE of them in TARGETS. Read byte by byte: some may be none. */
+size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *targets, size_t size);
+
 /* The distance from the frame pointer down to the stack pointer in the body of the function at
  * START, if its first instructions, up to LIMIT, say so: `push %rbp; mov %rsp,%rbp; push ...;
  * sub $N,%rsp`. FRAME_SIZE_UNKNOWN for any other beginning. */

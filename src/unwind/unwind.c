@@ -79,6 +79,22 @@ bool unwind_called(struct unwinder *unwinder, uint64_t return_address, uint64_t 
     return rule->call == CALL_DIRECT;
 }
 
+uint64_t unwind_function(struct unwinder *unwinder, uint64_t address)
+{
+    follow_modules(unwinder);
+    const struct rule *rule = unwinder_rule(unwinder, address);
+    return rule ? rule->start : 0;
+}
+
+size_t unwind_jumps(struct unwinder *unwinder, uint64_t function, uint64_t *targets, size_t size)
+{
+    follow_modules(unwinder);
+    const struct rule *rule = unwinder_rule(unwinder, function);
+    if (!rule || rule->start != function)
+        return 0;
+    return code_jumps(&unwinder->code, rule->start, rule->end, targets, size);
+}
+
 static void begin_walk(struct unwinder *unwinder, const struct stack_copy *copy)
 {
     follow_modules(unwinder);

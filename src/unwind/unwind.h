@@ -43,6 +43,13 @@ void unwind_stack(struct unwinder *unwinder, const struct stack_copy *copy,
  * run since may be one that it jumped to. False: it names none, or there is no call. */
 bool unwind_called(struct unwinder *unwinder, uint64_t return_address, uint64_t *function);
 
+/* Where the function that ADDRESS is in begins; 0 unknown. */
+uint64_t unwind_function(struct unwinder *unwinder, uint64_t address);
+
+/* The functions that the one at FUNCTION may end in by a jump, through the PLT: at most SIZE in
+ * TARGETS, and maybe some that it does not. */
+size_t unwind_jumps(struct unwinder *unwinder, uint64_t function, uint64_t *targets, size_t size);
+
 /* Forgets the rows learnt (the modules changed, or to give memory back). */
 void unwinder_trim(struct unwinder *unwinder);
 

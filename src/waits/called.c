@@ -20,7 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 8 /* frames of the library itself; in a static program others follow */
+#define JUMPS_MAX 64
+#define WRAPPERS_MAX 2 /* that jump to one another, and at last to the library */
+#define DEPTH_MAX 8    /* frames of the library itself; in a static program others follow */
 
 /* By name, for bsearch; without underscores in front. */
 static const struct called table[] = {
@@ -110,14 +112,52 @@ static const struct called *by_place(const struct namer *namer, uint64_t frame)
     return by_name(symbolize(namer->symbolizer, frame_lookup(frame)));
 }
 
-/* By the call before the return address FRAME. */
-static const struct called *by_call(const struct namer *namer, uint64_t frame)
+/* The function that begins at ADDRESS. */
+static const struct called *by_start(const struct namer *namer, uint64_t address)
+{
+    const struct location *location = symbolize(namer->symbolizer, address);
+    return location->function_offset == 0 ? by_name(location) : NULL;
+}
+
+static bool jumps_to(const struct namer *namer, uint64_t function, uint64_t target)
+{
+    uint64_t targets[JUMPS_MAX];
+    size_t count = unwind_jumps(namer->unwinder, function, targets, JUMPS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (targets[i] == target)
+            return true;
+    return false;
+}
+
+/* The known function by which the one at FUNCTION, a wrapper that left no frame, has come to the
+ * one at TARGET, jumping from each to the next. */
+static const struct called *by_jumps(const struct namer *namer, uint64_t function, uint64_t target,
+                                     int wrappers)
+{
+    uint64_t targets[JUMPS_MAX];
+    size_t count = unwind_jumps(namer->unwinder, function, targets, JUMPS_MAX);
+    const struct called *called = NULL;
+    for (size_t i = 0; i < count && !called; i++) {
+        called = by_start(namer, targets[i]);
+        if (called && targets[i] != target && !jumps_to(namer, targets[i], target))
+            called = NULL;
+    }
+    for (size_t i = 0; i < count && !called && wrappers > 1; i++)
+        called = by_jumps(namer, targets[i], target, wrappers - 1);
+    return called;
+}
+
+/* What runs in FRAME, by the call before the return address CALLER. */
+static const struct called *by_call(const struct namer *namer, uint64_t frame, uint64_t caller)
 {
     uint64_t function;
-    if ((frame & FRAME_EXACT) || !unwind_called(namer->unwinder, frame_address(frame), &function))
+    if ((caller & FRAME_EXACT) || !unwind_called(namer->unwinder, frame_address(caller), &function))
         return NULL;
-    const struct location *location = symbolize(namer->symbolizer, function);
-    return location->function_offset == 0 ? by_name(location) : NULL;
+    const struct called *called = by_start(namer, function);
+    uint64_t runs = unwind_function(namer->unwinder, frame_lookup(frame));
+    if (!called && runs != 0 && runs != function)
+        called = by_jumps(namer, function, runs, WRAPPERS_MAX);
+    return called;
 }
 
 /* A system call that the program makes itself by syscall(2): its caller is the one who waits. */
@@ -147,7 +187,7 @@ const struct called *called_at(const struct namer *namer, const uint64_t *frames
                                size_t index)
 {
     const struct called *called = by_place(namer, frames[index]);
-    return called || index + 1 >= count ? called : by_call(namer, frames[index + 1]);
+    return called || index + 1 >= count ? called : by_call(namer, frames[index], frames[index + 1]);
 }
 
 static const struct called *find(const struct namer *namer, const uint64_t *frames, size_t count)

@@ -5,6 +5,7 @@
  *     called.c       which library function made it
  *     futex.c        which kind of lock that is, by both
  *     objects.c      what the C library's lock says of its owner
+ *     stopped.c      who can have no lock any more, by the kernel's word
  *     once.c         who runs an initialisation
  *     owner.c        who an owner is, and in words
  *     cycles.c       who can never go on, and the proof
@@ -72,6 +73,13 @@ bool finder_walk(struct finder *finder, const struct thread_sample *thread,
 /* Reads the word of a clue. */
 bool clue_read(struct finder *finder, struct clue *clue, uint64_t address, unsigned size);
 
+/* glibc's nptl/pthreadP.h: the kind of a mutex. */
+#define KIND_TYPE 0x03
+#define KIND_ROBUST 0x10
+#define KIND_INHERITS 0x20
+#define KIND_SHARED 0x80
+#define KIND_KNOWN 0x3ff /* with the two bits of lock elision */
+
 /* futex.c: what waits[index] is, which is blocked in futex(2). */
 struct futex_call {
     uint64_t address;
@@ -83,15 +91,21 @@ void futex_find(struct finder *finder, size_t index);
 
 /* objects.c, once.c: read the lock that waits[index] is for, and say who its owner is. The is_
  * functions tell whether it is one at all, where no function's name does. */
+/* MUTEX is what waits[index] is for; INHERITS: by the kernel's priority inheritance. */
+void object_mutex_at(struct finder *finder, size_t index, uint64_t mutex, bool inherits);
 bool object_is_mutex(struct finder *finder, const struct futex_call *call);
 bool object_is_stdio(struct finder *finder, const struct futex_call *call);
 bool object_is_joined(struct finder *finder, const struct futex_call *call);
 void object_mutex(struct finder *finder, size_t index, const struct futex_call *call);
-void object_stopped_mutex(struct finder *finder, size_t index, const struct futex_call *call);
 void object_rwlock(struct finder *finder, size_t index, const struct futex_call *call, bool writes);
 void object_stdio(struct finder *finder, size_t index, const struct futex_call *call);
 void object_joined(struct finder *finder, size_t index, const struct futex_call *call);
 void object_once(struct finder *finder, size_t index, const struct futex_call *call);
+
+/* stopped.c: a thread that the C library has parked for ever; and, when all other waits are
+ * known, at which mutex. */
+void stopped_find(struct finder *finder, size_t index, const struct futex_call *call);
+void stopped_resolve(struct finder *finder);
 
 /* owner.c */
 /* The thread's index in the dump; SIZE_MAX. */

@@ -36,11 +36,11 @@ static bool inherits_priority(const struct futex_call *call)
 
 static void mutex_find(struct finder *finder, size_t index, const struct futex_call *call)
 {
-    /* Only what glibc does when the kernel refuses a lock for ever: see objects.c. */
+    /* Nothing else waits so: see stopped.c. */
     bool is_stopped =
         call->command == FUTEX_WAIT_BITSET && call->value == 0 && !finder->set->waits[index].timed;
     if (is_stopped)
-        object_stopped_mutex(finder, index, call);
+        stopped_find(finder, index, call);
     else
         object_mutex(finder, index, call);
 }

@@ -5,10 +5,8 @@
  * to run, a lock that names it is its own. */
 #include "waits/finder.h"
 
-#include "base/stack.h"
 #include "base/target.h"
 #include "sources/threads.h"
-#include "unwind/unwind.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -17,13 +15,6 @@
 
 #define MUTEX_WORD(mutex, field) (mutex + offsetof(pthread_mutex_t, __data.field))
 #define RWLOCK_WORD(rwlock, field) (rwlock + offsetof(pthread_rwlock_t, __data.field))
-
-/* glibc's nptl/pthreadP.h: the kind of a mutex. */
-#define KIND_TYPE 0x03
-#define KIND_ROBUST 0x10
-#define KIND_INHERITS 0x20
-#define KIND_SHARED 0x80
-#define KIND_KNOWN 0x3ff /* with the two bits of lock elision */
 
 /* glibc's nptl/pthread_rwlock_common.c. */
 #define READERS_WAIT_WITH 3 /* the phase is the writers', and somebody waits: 1 | 2 */
@@ -61,8 +52,7 @@ bool object_is_mutex(struct finder *finder, const struct futex_call *call)
            thread_index(finder->threads, mutex.__data.__owner) != SIZE_MAX;
 }
 
-/* MUTEX was locked by whom? Its kind says where to look. */
-static void read_mutex_owner(struct finder *finder, size_t index, uint64_t mutex, bool inherits)
+void object_mutex_at(struct finder *finder, size_t index, uint64_t mutex, bool inherits)
 {
     struct wait *wait = &finder->set->waits[index];
     struct clue *clue = &finder->clues[index];
@@ -84,57 +74,7 @@ static void read_mutex_owner(struct finder *finder, size_t index, uint64_t mutex
 void object_mutex(struct finder *finder, size_t index, const struct futex_call *call)
 {
     bool inherits = call->command != FUTEX_WAIT && call->command != FUTEX_WAIT_BITSET;
-    read_mutex_owner(finder, index, call->address, inherits);
-}
-
-/* The priority-inheriting mutex that the words from LOW to HIGH point to; 0 unless it is one only.
- */
-static uint64_t inheriting_mutex_in(struct finder *finder, uint64_t low, uint64_t high)
-{
-    uint64_t words[128];
-    uint64_t found = 0;
-    size_t size = high - low < sizeof words ? (size_t)(high - low) : sizeof words;
-    ssize_t got = target_read(finder->target, low, words, size & ~(size_t)7);
-    for (ssize_t i = 0; i < got / (ssize_t)sizeof *words; i++) {
-        pthread_mutex_t mutex;
-        if (words[i] == found || words[i] % _Alignof(pthread_mutex_t) != 0 ||
-            !target_read_all(finder->target, words[i], &mutex, sizeof mutex))
-            continue;
-        int kind = mutex.__data.__kind;
-        pid_t owner = (pid_t)((unsigned)mutex.__data.__lock & FUTEX_TID_MASK);
-        if ((kind & ~KIND_KNOWN) || !(kind & KIND_INHERITS) || owner == 0 ||
-            mutex.__data.__owner != owner)
-            continue;
-        if (found)
-            return 0;
-        found = words[i];
-    }
-    return found;
-}
-
-/* When the kernel says that locking a priority-inheriting mutex would be a deadlock, or that
- * its owner is dead, glibc parks the thread for ever on a word of its own stack. The
- * mutex is among what the function has kept there. */
-void object_stopped_mutex(struct finder *finder, size_t index, const struct futex_call *call)
-{
-    struct wait *wait = &finder->set->waits[index];
-    struct clue *clue = &finder->clues[index];
-    struct stack_trace trace;
-    wait->kind = WAIT_MUTEX;
-    clue->what = "mutex";
-    clue->type = "priority-inheriting";
-    uint32_t word;
-    if (!finder_walk(finder, &finder->threads->threads[index], &trace) ||
-        !target_read_all(finder->target, call->address, &word, sizeof word) || word != 0)
-        return;
-    size_t depth = called_depth(&finder->namer, trace.frames, trace.count);
-    if (depth >= trace.count || call->address < trace.sps[0] || call->address >= trace.sps[depth])
-        return;
-    clue->stopped = true;
-    /* What it was called with is saved somewhere in its frames. */
-    uint64_t mutex = inheriting_mutex_in(finder, trace.sps[0], trace.sps[depth]);
-    if (mutex)
-        read_mutex_owner(finder, index, mutex, true);
+    object_mutex_at(finder, index, call->address, inherits);
 }
 
 /* Where the rwlock begins that CALL waits in: readers wait for a phase or, where writers

@@ -110,7 +110,7 @@ static const char *label(struct finder *finder, size_t index)
     if (wait->holder_gone)
         return finder_text(finder, "%s whose owner is gone", clue->what);
     if (clue->stopped && wait->next == SIZE_MAX)
-        return finder_text(finder, "%s that cannot be had without a deadlock", clue->what);
+        return finder_text(finder, "%s that the kernel refuses for ever", clue->what);
     const char *owner = clue->owner;
     if (wait->next == index)
         owner = "itself";

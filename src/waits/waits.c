@@ -287,6 +287,7 @@ struct wait_set *wait_source_find(struct wait_source *source, const struct threa
     set->fds = fds;
     for (size_t i = 0; i < set->count; i++)
         find(&finder, i);
+    stopped_resolve(&finder);
     cycles_find(&finder);
     take_fds(&finder, source->fds, budget_ns);
     for (size_t i = 0; i < set->count; i++)
