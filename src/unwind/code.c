@@ -214,6 +214,61 @@ size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *tar
     return count;
 }
 
+/* `sub %r,%rsp`, `mov %r,%rsp` but from the frame pointer, `and $mask,%rsp`, `lea n(%rsp),%rsp`,
+ * and `cmp %r11,%rsp`, which ends a loop that takes a large frame page by page. */
+static bool moves_stack(const unsigned char *at)
+{
+    bool wide = (at[0] & 0xf8) == 0x48;
+    bool from_left = (at[2] & 0xc7) == 0xc4;  /* %rsp is the operand that is written */
+    bool from_right = (at[2] & 0xf8) == 0xe0; /* ... in the other direction */
+    if (!wide)
+        return false;
+    if (at[1] == 0x29 || at[1] == 0x39 || at[1] == 0x89)
+        return from_left && !(at[1] == 0x89 && at[0] == 0x48 && at[2] == 0xec);
+    if (at[1] == 0x2b || at[1] == 0x8b)
+        return from_right && !(at[1] == 0x8b && at[2] == 0xe5);
+    if (at[1] == 0x8d)
+        return (at[2] == 0x64 || at[2] == 0xa4) && at[3] == 0x24;
+    return (at[1] == 0x81 || at[1] == 0x83) && at[2] == 0xe4;
+}
+
+/* What the bytes at AT take from the stack, if they are an instruction that does. */
+static size_t taken_from_stack(const unsigned char *at)
+{
+    int32_t amount = 0;
+    if (at[0] >= 0x50 && at[0] <= 0x57)
+        return 8;
+    if (at[0] == 0x68 || at[0] == 0x6a || (at[0] == 0xff && (at[1] & 0x38) == 0x30)) /* push */
+        return 8;
+    if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xec)
+        amount = (int8_t)at[3];
+    else if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xc4)
+        amount = -(int8_t)at[3];
+    else if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec)
+        memcpy(&amount, at + 3, sizeof amount);
+    return amount > 0 ? (size_t)amount : 0;
+}
+
+size_t code_frame_limit(struct code *code, uint64_t start, uint64_t end)
+{
+    unsigned char bytes[512 + 8];
+    size_t limit = 0;
+    if (end <= start || end - start > FUNCTION_MAX)
+        return SIZE_MAX;
+    for (uint64_t at = start; at < end; at += 512) {
+        memset(bytes, 0, sizeof bytes);
+        size_t length = end - at < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
+        if (!code_read(code, at, bytes, length))
+            return SIZE_MAX;
+        for (size_t i = 0; i < 512 && at + i < end; i++) {
+            if (moves_stack(bytes + i))
+                return SIZE_MAX;
+            limit += taken_from_stack(bytes + i);
+        }
+    }
+    return limit;
+}
+
 /* One instruction of a prologue: its length, or 0 when it is none that we know. *SIZE grows by what
  * it takes from the stack, *LAST is set when the frame is complete with it. */
 static size_t prologue_instruction(const unsigned char *at, int32_t *size, bool *last)
@@ -287,6 +342,12 @@ size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *tar
 {
     (void)code, (void)start, (void)end, (void)targets, (void)size;
     return 0;
+}
+
+size_t code_frame_limit(struct code *code, uint64_t start, uint64_t end)
+{
+    (void)code, (void)start, (void)end;
+    return SIZE_MAX;
 }
 
 int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)

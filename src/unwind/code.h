@@ -45,6 +45,11 @@ bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end);
  * at most SIZE of them in TARGETS. Read byte by byte: some may be none. */
 size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *targets, size_t size);
 
+/* The most that the function from START to END can have between its frame pointer and the stack
+ * pointer: all that its instructions take, added up. SIZE_MAX where it changes its frame as it goes
+ * (alloca, arrays of variable length, a realigned stack) or cannot be read. */
+size_t code_frame_limit(struct code *code, uint64_t start, uint64_t end);
+
 /* The distance from the frame pointer down to the stack pointer in the body of the function at
  * START, if its first instructions, up to LIMIT, say so: `push %rbp; mov %rsp,%rbp; push ...;
  * sub $N,%rsp`. FRAME_SIZE_UNKNOWN for any other beginning. */

@@ -9,8 +9,8 @@
  *               | return address |  <- behind a call of this very function
  *
  * and is looked for in two ways: where the function's first instructions say
- * that it must be, else in every word further up. A candidate must lead the walk to
- * the thread's outermost frame, and of those that do the one is taken whose frames were
+ * that it must be, else in every word further up that its frame can reach. A candidate must lead
+ * the walk to the thread's outermost frame, and of those that do the one is taken whose frames were
  * called as what they are: a record left behind by an earlier, deeper call joins the
  * living stack at a return address that belongs to somebody else's call. (A
  * call may end up in another function than it names, but only where that one has a
@@ -24,7 +24,8 @@
 
 #define SCAN_BYTES ((uint64_t)1 << 20)
 #define TRIALS_MAX 256
-#define MISMATCH 4    /* in penalty; an indirect call, which proves nothing, is 1 */
+#define INDIRECT 1    /* in penalty: a call through a pointer proves nothing */
+#define MISMATCH 4    /* a call of another function, which may have ended in this one */
 #define PUSHED_MAX 64 /* words that a call's arguments may take below a frame of known size */
 
 /* A search at work. Lower penalties are better. */
@@ -33,6 +34,7 @@ struct search {
     const struct frame *frame;
     const struct rule *rule;
     const struct path *before; /* the frames below, this one included */
+    uint64_t reach;            /* how far above the stack pointer the record can lie */
     unsigned trials;
     bool found;
     bool ambiguous; /* another stack, as good as the best */
@@ -52,7 +54,7 @@ static bool rate(struct search *search, uint64_t address, unsigned *penalty)
         code_read_call(&unwinder->code, rule);
     switch (rule->call) {
     case CALL_SIGNAL: *penalty = 0; return true;
-    case CALL_INDIRECT: *penalty = 1; return true;
+    case CALL_INDIRECT: *penalty = INDIRECT; return true;
     case CALL_DIRECT: break;
     default: return false;
     }
@@ -165,8 +167,8 @@ static bool try_frame_size(struct search *search)
 static void try_every_word(struct search *search)
 {
     struct unwinder *unwinder = search->unwinder;
-    uint64_t start = (search->frame->sp + 7) & ~UINT64_C(7);
-    for (uint64_t at = start; at < start + SCAN_BYTES; at += 8) {
+    uint64_t start = search->frame->sp;
+    for (uint64_t at = start; at <= start + search->reach; at += 8) {
         uint64_t word;
         bool past_outermost = search->found && at >= unwinder->best.top;
         if (past_outermost || !stack_word(unwinder, at + 8, &word))
@@ -184,7 +186,16 @@ void recover_frame_pointer(struct unwinder *unwinder, const struct frame *frame,
         .frame = frame,
         .rule = rule,
         .before = path,
+        .reach = SCAN_BYTES,
     };
+    size_t limit =
+        rule->start ? code_frame_limit(&unwinder->code, rule->start, rule->end) : SIZE_MAX;
+    if (limit < search.reach)
+        search.reach = limit;
+    if (frame->sp % 8 != 0) {
+        path->partial = "corrupt stack: its pointer is not a multiple of 8";
+        return;
+    }
     if (!try_frame_size(&search))
         try_every_word(&search);
     if (!search.found) {
