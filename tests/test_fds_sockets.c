@@ -59,6 +59,7 @@ struct made {
     char peer[160];
     const char *detail; /* a piece of it */
     int other_end;      /* a position in held; -1 */
+    bool accepted;
     bool queues_known;
     bool are_memory;
     long unread, unsent; /* the least of it, with are_memory */
@@ -236,6 +237,29 @@ static int fill(int fd, int peer)
     }
     assert_true(queued > 0);
     return queued;
+}
+
+static bool make_accepted(struct made *made)
+{
+    int listener = listen_on(AF_INET, 16);
+    int client = connect_to(listener);
+    hold(made, accept(listener, NULL, NULL));
+    hold(made, client);
+    hold(made, listener);
+    expect_internet(made, "tcp", "ESTABLISHED", true);
+    made->accepted = true;
+    return true;
+}
+
+static bool make_connected(struct made *made)
+{
+    make_accepted(made);
+    int server = made->held[0];
+    made->held[0] = made->held[1];
+    made->held[1] = server;
+    expect_internet(made, "tcp", "ESTABLISHED", true);
+    made->accepted = false;
+    return true;
 }
 
 static bool make_tcp_unsent(struct made *made)
@@ -772,6 +796,7 @@ static void check(const struct made *made, const struct descriptor *found)
     check_text("the peer", found->peer, by_files && made->needs_diag ? "" : made->peer);
     assert_int_equal(found->other_end, other);
     assert_true(found->kind_is_sure);
+    assert_int_equal(found->accepted, made->accepted);
     assert_false(found->deleted);
     assert_int_equal(found->position, -1);
     if (by_files && made->needs_diag)
@@ -884,6 +909,43 @@ static void test_hundred_leaked(void **state)
         close(leaked[i]);
 }
 
+/* Some descriptors alone are the same as among all. */
+static void test_some_alone(void **state)
+{
+    (void)state;
+    int listener = listen_on(AF_INET, 8);
+    int client = connect_to(listener);
+    int server = accept(listener, NULL, NULL);
+    int pair[2];
+    struct fd_dump *all;
+    struct fd_dump *some;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    const int wanted[] = { 0, listener, server, pair[0], pair[1], 9999 };
+    assert_true(listener < server && server < pair[0] && pair[0] < pair[1]);
+    assert_int_equal(fd_look(looker, false, 10 * SECOND, &all), 0);
+    assert_int_equal(fd_look_at(looker, wanted, 6, &some), 0);
+    assert_int_equal(some->count, 5);
+    assert_null(fd_dump_find(some, client));
+    for (size_t i = 0; i < some->count; i++) {
+        const struct descriptor *one = &some->descriptors[i];
+        const struct descriptor *same = fd_dump_find(all, one->fd);
+        assert_int_equal(one->fd, wanted[i]);
+        assert_string_equal(one->kind, same->kind);
+        assert_string_equal(one->target, same->target);
+        check_text("the state", one->state, same->state);
+        assert_int_equal(one->accepted, same->accepted);
+    }
+    assert_true(fd_dump_find(some, server)->accepted);
+    fd_dump_free(some);
+    fd_dump_free(all);
+    assert_int_equal(fd_look_at(looker, wanted, 0, &some), 0);
+    assert_int_equal(some->count, 0);
+    fd_dump_free(some);
+    const int made_here[] = { listener, client, server, pair[0], pair[1] };
+    for (size_t i = 0; i < 5; i++)
+        close(made_here[i]);
+}
+
 /* Other people's sockets, by the thousand, do not get in the way. */
 static void test_many(void **state)
 {
@@ -914,6 +976,8 @@ static struct row rows[] = {
     { "tcp, listener", make_tcp_listener },
     { "tcp, unread", make_tcp_unread },
     { "tcp, unsent", make_tcp_unsent },
+    { "tcp, accepted", make_accepted },
+    { "tcp, connected", make_connected },
     { "tcp, CLOSE_WAIT", make_close_wait },
     { "tcp, CLOSE_WAIT, read to its end", make_close_wait_read },
     { "tcp, FIN_WAIT2", make_fin_wait },
@@ -971,11 +1035,12 @@ static int end(void **state)
 
 static int run_all(const char *name)
 {
-    struct CMUnitTest tests[ROWS + 2];
+    struct CMUnitTest tests[ROWS + 3];
     for (size_t i = 0; i < ROWS; i++)
         tests[i] = (struct CMUnitTest){ rows[i].name, test_socket, NULL, clean, &rows[i] };
     tests[ROWS] = (struct CMUnitTest){ "a hundred leaked", test_hundred_leaked, NULL, NULL, NULL };
     tests[ROWS + 1] = (struct CMUnitTest){ "many", test_many, NULL, NULL, NULL };
+    tests[ROWS + 2] = (struct CMUnitTest){ "some alone", test_some_alone, NULL, NULL, NULL };
     return cmocka_run_group_tests_name(name, tests, begin, end);
 }
 

@@ -43,6 +43,9 @@ struct fd_source {
 /* One dump in the making. */
 struct making {
     struct fd_source *source;
+    bool with_details;
+    const int *wanted; /* these alone; NULL: all */
+    size_t wanted_count;
     struct fd_dump *dump;
     struct fd_place place;
     struct borrower borrower;
@@ -160,10 +163,18 @@ static void read_infos(struct making *making)
     }
 }
 
+static int list(struct making *making)
+{
+    if (making->wanted)
+        return fd_list_look(making->dump, &making->place, making->wanted, making->wanted_count,
+                            making->deadline_ns);
+    return fd_list_read(making->dump, &making->place, making->deadline_ns);
+}
+
 static int make(struct making *making)
 {
     struct fd_dump *dump = making->dump;
-    int error = fd_list_read(dump, &making->place, making->deadline_ns);
+    int error = list(making);
     if (error)
         return error;
     fd_openers_find(dump, making->source->tracking);
@@ -177,31 +188,49 @@ static int make(struct making *making)
     return 0;
 }
 
+/* Fills in the rest of MAKING and makes the dump. */
+static int begin(struct making *making, uint64_t budget_ns, struct fd_dump **result)
+{
+    struct arena arena = ARENA_INIT;
+    struct fd_dump *dump = arena_alloc(&arena, sizeof *dump);
+    if (!dump)
+        return -ENOMEM;
+    making->dump = dump;
+    dump->arena = arena;
+    dump->with_details = making->with_details;
+    dump->time_ns = clock_ns(CLOCK_REALTIME);
+    dump->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    making->deadline_ns = dump->monotonic_ns + budget_ns;
+    if (making->deadline_ns < budget_ns)
+        making->deadline_ns = UINT64_MAX;
+    int error = fd_place_open(&making->place, making->source->target);
+    if (!error)
+        error = make(making);
+    fd_place_close(&making->place);
+    if (error) {
+        fd_dump_free(dump);
+        return error;
+    }
+    dump->took_ns = clock_ns(CLOCK_MONOTONIC) - dump->monotonic_ns;
+    *result = dump;
+    return 0;
+}
+
 int fd_source_dump(struct fd_source *source, bool with_details, uint64_t budget_ns,
                    struct fd_dump **dump)
 {
-    struct arena arena = ARENA_INIT;
-    struct making making = { .source = source, .dump = arena_alloc(&arena, sizeof **dump) };
-    if (!making.dump)
-        return -ENOMEM;
-    making.dump->arena = arena;
-    making.dump->with_details = with_details;
-    making.dump->time_ns = clock_ns(CLOCK_REALTIME);
-    making.dump->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
-    making.deadline_ns = making.dump->monotonic_ns + budget_ns;
-    if (making.deadline_ns < budget_ns)
-        making.deadline_ns = UINT64_MAX;
-    int error = fd_place_open(&making.place, source->target);
-    if (!error)
-        error = make(&making);
-    fd_place_close(&making.place);
-    if (error) {
-        fd_dump_free(making.dump);
-        return error;
-    }
-    making.dump->took_ns = clock_ns(CLOCK_MONOTONIC) - making.dump->monotonic_ns;
-    *dump = making.dump;
-    return 0;
+    struct making making = { .source = source, .with_details = with_details };
+    return begin(&making, budget_ns, dump);
+}
+
+int fd_source_look(struct fd_source *source, const int *fds, size_t count, uint64_t budget_ns,
+                   struct fd_dump **dump)
+{
+    static const int none[1];
+    struct making making = { .source = source,
+                             .wanted = count > 0 ? fds : none,
+                             .wanted_count = count };
+    return begin(&making, budget_ns, dump);
 }
 
 void fd_dump_free(struct fd_dump *dump)

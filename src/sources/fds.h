@@ -36,6 +36,7 @@ struct descriptor {
     const char *detail; /* more for debug=2, NULL without: an epoll's watched descriptors, a
                            timerfd's clock and time, an eventfd's count, a signalfd's signals */
     uint64_t inode;     /* 0 unknown */
+    bool accepted;      /* tcp: it came in, as somebody listens on its own port */
     bool deleted;       /* the file has no name any more */
     int access;         /* O_RDONLY, O_WRONLY, O_RDWR, O_PATH; -1 not read */
     int flags;          /* O_ flags of open(2), from fdinfo; -1 not read */
@@ -81,6 +82,11 @@ void fd_source_free(struct fd_source *source);
  * whose kind or target depends on it, and of paths only the first hundred different ones.
  * Descriptors listed after BUDGET_NS are plain ones. */
 int fd_source_dump(struct fd_source *source, bool with_details, uint64_t budget_ns,
+                   struct fd_dump **dump);
+
+/* The same of the COUNT descriptors in FDS alone, ascending and different; those that are not open
+ * are left out. Other ends are found among them only. */
+int fd_source_look(struct fd_source *source, const int *fds, size_t count, uint64_t budget_ns,
                    struct fd_dump **dump);
 void fd_dump_free(struct fd_dump *dump);
 

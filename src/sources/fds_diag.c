@@ -19,6 +19,7 @@
 #include <linux/packet_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/vm_sockets_diag.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,9 +33,10 @@ static void take_inet(void *context, const void *message, size_t length)
 {
     const struct inet_list *list = context;
     const struct inet_diag_msg *socket = message;
-    struct socket_fact *fact =
-        length >= sizeof *socket ? socket_set_find(list->set, socket->idiag_inode) : NULL;
-    if (!fact)
+    if (length < sizeof *socket)
+        return;
+    struct socket_fact *fact = socket_set_find(list->set, socket->idiag_inode);
+    if (!fact && socket->idiag_state != TCP_LISTEN)
         return;
     const struct inet_facts facts = {
         .family = socket->idiag_family,

@@ -116,7 +116,7 @@ static void write_number(char *text, unsigned number)
 static int add_stretch(struct list *list, int fd)
 {
     char name[16];
-    for (; fd < INT_MAX - 4 && !is_late(list); fd++) {
+    for (; fd < INT_MAX - 4 && !list->error && !is_late(list); fd++) {
         write_number(name, (unsigned)fd);
         if (!add(list, fd, name))
             break;
@@ -145,5 +145,19 @@ int fd_list_read(struct fd_dump *dump, const struct fd_place *place, uint64_t de
     dump->listed_all = numbers.at_end;
     if (!list.error && numbers.error && dump->count == 0)
         return numbers.error;
+    return list.error;
+}
+
+int fd_list_look(struct fd_dump *dump, const struct fd_place *place, const int *fds, size_t count,
+                 uint64_t deadline_ns)
+{
+    struct list list = { .dump = dump, .place = place, .deadline_ns = deadline_ns };
+    reserve(&list, count + 1);
+    for (size_t i = 0; i < count && !list.error && !is_late(&list); i++) {
+        char name[16];
+        write_number(name, (unsigned)fds[i]);
+        add(&list, fds[i], name);
+    }
+    dump->listed_all = !list.late;
     return list.error;
 }

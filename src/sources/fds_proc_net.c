@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,15 +96,17 @@ static void take_inet(struct socket_set *set, struct line *line, const void *lis
     const struct inet_file *file = list;
     uint32_t local[4] = { 0 };
     uint32_t peer[4] = { 0 };
-    struct socket_fact *fact =
-        line->count >= 10 ? socket_set_find(set, number(line->words[9], 10)) : NULL;
-    if (!fact)
+    if (line->count < 10)
+        return;
+    int state = (int)number(line->words[3], 16);
+    struct socket_fact *fact = socket_set_find(set, number(line->words[9], 10));
+    if (!fact && state != TCP_LISTEN)
         return;
     const char *queues = line->words[4];
     struct inet_facts facts = {
         .family = file->family,
         .protocol = file->protocol,
-        .state = (int)number(line->words[3], 16),
+        .state = state,
         .local = local,
         .local_port = read_address(line->words[1], local),
         .peer = peer,
@@ -142,9 +145,9 @@ static void take_unix(struct socket_set *set, struct line *line, const void *lis
     unix_facts_take(set, fact,
                     &(struct unix_facts){
                         .type = (int)number(line->words[4], 16),
-                        .state = listens     ? 10
-                                 : connected ? 1
-                                             : 7, /* as TCP's */
+                        .state = listens     ? TCP_LISTEN
+                                 : connected ? TCP_ESTABLISHED
+                                             : TCP_CLOSE,
                         .name = line->rest,
                     });
 }

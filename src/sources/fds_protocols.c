@@ -74,6 +74,7 @@ static void take_backlog(struct socket_set *set, struct socket_fact *fact, uint6
 static void take_tcp(struct socket_set *set, struct socket_fact *fact,
                      const struct inet_facts *facts)
 {
+    fact->tcp_port = facts->local_port;
     fact->state = tcp_state(facts->state);
     fact->queues_known = true;
     if (facts->state == TCP_LISTEN) {
@@ -92,6 +93,10 @@ void inet_facts_take(struct socket_set *set, struct socket_fact *fact,
                      const struct inet_facts *facts)
 {
     bool is_raw = false;
+    if (facts->protocol == IPPROTO_TCP && facts->state == TCP_LISTEN)
+        socket_set_add_listener(set, facts->local_port);
+    if (!fact)
+        return;
     switch (facts->protocol) {
     case IPPROTO_TCP:
     case MPTCP: fact->kind = kind_tcp; break;

@@ -26,6 +26,7 @@ struct inet_facts {
     bool end_is_counted; /* in the receive queue, as one byte more than a read gives */
 };
 
+/* FACT is NULL for a socket that is none of ours: its part is to say whom it listens for. */
 void inet_facts_take(struct socket_set *set, struct socket_fact *fact,
                      const struct inet_facts *facts);
 

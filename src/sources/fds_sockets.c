@@ -94,6 +94,23 @@ static struct socket_fact *find(struct socket_set *set, uint64_t inode)
     return at == HASH_NONE ? NULL : &set->facts[at];
 }
 
+/* The fact of this socket, a new one for the first descriptor of it; NULL without memory. */
+static struct socket_fact *add(struct socket_set *set, const struct descriptor *descriptor)
+{
+    struct socket_fact *fact = find(set, descriptor->inode);
+    if (fact)
+        return fact;
+    fact = &set->facts[set->count];
+    *fact = (struct socket_fact){
+        .inode = descriptor->inode, .fd = descriptor->fd, .kind = kind_socket, .other_end = -1
+    };
+    if (!hash_index_insert(&set->by_inode, set->arena, hash_word(0, descriptor->inode),
+                           (uint32_t)set->count))
+        return NULL;
+    set->count++;
+    return fact;
+}
+
 bool socket_set_init(struct socket_set *set, struct fd_dump *dump)
 {
     size_t count = 0;
@@ -101,19 +118,15 @@ bool socket_set_init(struct socket_set *set, struct fd_dump *dump)
     for (size_t i = 0; i < dump->count; i++)
         count += dump->descriptors[i].kind == kind_socket;
     set->facts = arena_array(set->arena, count, sizeof *set->facts);
-    if (!set->facts)
+    set->fact_of = arena_array(set->arena, dump->count, sizeof *set->fact_of);
+    set->tcp_listens = arena_array(set->arena, 65536 / 64, sizeof *set->tcp_listens);
+    if (!set->facts || !set->fact_of || !set->tcp_listens)
         return false;
     for (size_t i = 0; i < dump->count; i++) {
         const struct descriptor *descriptor = &dump->descriptors[i];
-        if (descriptor->kind != kind_socket || find(set, descriptor->inode))
-            continue;
-        set->facts[set->count] = (struct socket_fact){
-            .inode = descriptor->inode, .fd = descriptor->fd, .kind = kind_socket, .other_end = -1
-        };
-        if (!hash_index_insert(&set->by_inode, set->arena, hash_word(0, descriptor->inode),
-                               (uint32_t)set->count))
-            return false;
-        set->count++;
+        struct socket_fact *fact = descriptor->kind == kind_socket ? add(set, descriptor) : NULL;
+        if (fact)
+            set->fact_of[i] = (uint32_t)(fact - set->facts) + 1;
     }
     set->missing = set->count;
     return true;
@@ -127,6 +140,17 @@ struct socket_fact *socket_set_find(struct socket_set *set, uint64_t inode)
     fact->found = true;
     set->missing--;
     return fact;
+}
+
+void socket_set_add_listener(struct socket_set *set, uint16_t port)
+{
+    set->tcp_listens[port / 64] |= UINT64_C(1) << port % 64;
+}
+
+static bool came_in(const struct socket_set *set, const struct socket_fact *fact)
+{
+    return fact->tcp_port && fact->peer &&
+           set->tcp_listens[fact->tcp_port / 64] >> fact->tcp_port % 64 & 1;
 }
 
 const char *socket_set_text(struct socket_set *set, const char *text)
@@ -304,7 +328,7 @@ static const char *how_told(const struct sockets *sockets, struct arena *arena)
 }
 
 static void fill_in(struct descriptor *descriptor, const struct socket_fact *fact,
-                    struct arena *arena)
+                    const struct socket_set *set)
 {
     descriptor->kind = fact->kind;
     descriptor->kind_is_sure = fact->kind_is_sure;
@@ -312,12 +336,13 @@ static void fill_in(struct descriptor *descriptor, const struct socket_fact *fac
     descriptor->local = fact->local;
     descriptor->peer = fact->peer;
     descriptor->detail = fact->detail;
+    descriptor->accepted = came_in(set, fact);
     descriptor->queues_known = fact->queues_known;
     descriptor->queues_are_memory = fact->queues_are_memory;
     descriptor->unread = fact->unread;
     descriptor->unsent = fact->unsent;
     descriptor->other_end = fact->other_end;
-    fd_words_make(descriptor, fact->protocol, arena);
+    fd_words_make(descriptor, fact->protocol, set->arena);
 }
 
 /* A TCP, UDP or unix socket has a state that could be had if it were in a list; what others are
@@ -346,10 +371,7 @@ void sockets_tell(struct fd_dump *dump, const struct fd_place *place, struct soc
         if (!set->facts[i].found && !borrow_socket(borrower, set, &set->facts[i]))
             say_unknown(&set->facts[i]);
     dump->sockets_by = how_told(&sockets, set->arena);
-    for (size_t i = 0; i < dump->count; i++) {
-        const struct socket_fact *fact =
-            dump->descriptors[i].kind == kind_socket ? find(set, dump->descriptors[i].inode) : NULL;
-        if (fact)
-            fill_in(&dump->descriptors[i], fact, set->arena);
-    }
+    for (size_t i = 0; i < dump->count; i++)
+        if (set->fact_of[i])
+            fill_in(&dump->descriptors[i], &set->facts[set->fact_of[i] - 1], set);
 }

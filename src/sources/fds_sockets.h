@@ -36,6 +36,7 @@ struct socket_fact {
     bool is_stream;      /* unix: bytes have an order, so what is not read there was sent here */
     uint64_t peer_inode; /* unix: the other end; 0 without */
     int other_end;       /* unix: a descriptor of it in this process; -1 */
+    uint16_t tcp_port;   /* the own one; 0 without */
 };
 
 /* A unix socket that is the other end of one of ours, of whatever process. */
@@ -52,6 +53,8 @@ struct socket_set {
     size_t missing; /* not found in any list yet */
     bool no_memory; /* something could not be kept */
     struct hash_index by_inode;
+    uint32_t *fact_of;         /* by position in the dump: index + 1, 0 for what is no socket */
+    uint64_t *tcp_listens;     /* the ports that somebody listens on, a bit each */
     struct socket_peer *peers; /* unix sockets with a name or with unread bytes, ours or not */
     size_t peer_count;
     size_t peer_capacity;
@@ -63,6 +66,9 @@ bool socket_set_init(struct socket_set *set, struct fd_dump *dump);
 
 /* The fact to be filled in for INODE, marked as found; NULL when it is none of ours. */
 struct socket_fact *socket_set_find(struct socket_set *set, uint64_t inode);
+
+/* Somebody, of whatever process, listens on PORT. */
+void socket_set_add_listener(struct socket_set *set, uint16_t port);
 
 /* Copies of texts into the set's arena; NULL of NULL, and NULL without memory. */
 const char *socket_set_text(struct socket_set *set, const char *text);

@@ -100,33 +100,68 @@ static void write_kind(struct sink *sink, const char *kind, bool is_one)
     sink_puts(sink, kind);
 }
 
-/* "to 10.0.0.1:80 (900), on 0.0.0.0:443 (3) and others (2)" where they differ. */
-static void write_patterns(struct sink *sink, const struct group *group)
+struct shown {
+    const char *pattern;
+    size_t count;
+};
+
+static int compare_patterns(const void *left, const void *right)
 {
-    const char *shown[SHOWN_PATTERNS];
-    size_t counts[SHOWN_PATTERNS] = { 0 };
-    size_t known = 0;
-    size_t others = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        size_t n = 0;
-        while (n < known && strcmp(shown[n], group->items[i].pattern) != 0)
-            n++;
-        if (n == SHOWN_PATTERNS) {
-            others++;
+    return compare_texts(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* Keeps the COUNT of PATTERN if it is one of the largest so far. */
+static void keep_largest(struct shown largest[SHOWN_PATTERNS], const char *pattern, size_t count)
+{
+    struct shown next = { pattern, count };
+    for (size_t n = 0; n < SHOWN_PATTERNS; n++) {
+        if (next.count <= largest[n].count)
             continue;
-        }
-        if (n == known)
-            shown[known++] = group->items[i].pattern;
-        counts[n]++;
+        struct shown smaller = largest[n];
+        largest[n] = next;
+        next = smaller;
     }
-    for (size_t n = 0; n < known; n++) {
-        sink_puts(sink, n ? ", " : shown[n][0] ? " " : "");
-        sink_plain(sink, shown[n]);
-        if (known > 1)
-            sink_printf(sink, " (%zu)", counts[n]);
+}
+
+/* Fills LARGEST; returns how many different ones there are. SCRATCH has room for all. */
+static size_t count_patterns(const struct group *group, const char **scratch,
+                             struct shown largest[SHOWN_PATTERNS])
+{
+    size_t different = 0;
+    size_t run;
+    for (size_t i = 0; i < group->count; i++)
+        scratch[i] = group->items[i].pattern;
+    qsort(scratch, group->count, sizeof *scratch, compare_patterns);
+    for (size_t i = 0; i < group->count; i += run) {
+        for (run = 1; i + run < group->count && scratch[i + run] == scratch[i];)
+            run++; /* equal ones are one string */
+        keep_largest(largest, scratch[i], run);
+        different++;
     }
-    if (others > 0)
-        sink_printf(sink, " and elsewhere (%zu)", others);
+    return different;
+}
+
+/* "to 10.0.0.1:80 (900), on 0.0.0.0:443 (3) and elsewhere (2)" where they differ. */
+static void write_patterns(struct sink *sink, const struct group *group, const char **scratch)
+{
+    struct shown largest[SHOWN_PATTERNS] = { { NULL, 0 } };
+    size_t different = count_patterns(group, scratch, largest);
+    size_t others = group->count;
+    for (size_t n = 0; n < SHOWN_PATTERNS && largest[n].count > 0; n++) {
+        sink_puts(sink, n ? ", " : largest[n].pattern[0] ? " " : "");
+        sink_plain(sink, largest[n].pattern);
+        others -= largest[n].count;
+        if (different == 1)
+            continue;
+        sink_puts(sink, " (");
+        fds_write_count(sink, largest[n].count);
+        sink_puts(sink, ")");
+    }
+    if (others > 0) {
+        sink_puts(sink, " and elsewhere (");
+        fds_write_count(sink, others);
+        sink_puts(sink, ")");
+    }
 }
 
 static void write_queues(struct sink *sink, const struct group *group)
@@ -168,7 +203,7 @@ static void write_target(struct sink *sink, const struct group *group)
 }
 
 static void write_group(struct sink *sink, const struct fd_dump *dump, const struct group *group,
-                        struct symbolizer *symbolizer)
+                        const char **scratch, struct symbolizer *symbolizer)
 {
     const struct descriptor *oldest = group->items[0].descriptor;
     uint64_t age = fds_age_ns(dump, oldest);
@@ -178,7 +213,7 @@ static void write_group(struct sink *sink, const struct fd_dump *dump, const str
     write_kind(sink, oldest->kind, group->count == 1);
     if (oldest->state)
         sink_printf(sink, " %s", oldest->state);
-    write_patterns(sink, group);
+    write_patterns(sink, group, scratch);
     write_queues(sink, group);
     if (oldest->has_origin) {
         sink_puts(sink, ", opened by ");
@@ -214,7 +249,8 @@ void fds_write_groups(struct sink *sink, const struct fd_dump *dump, struct symb
     const char **patterns = fd_patterns_make(dump, &arena);
     struct item *items = arena_array(&arena, dump->count, sizeof *items);
     struct group *groups = arena_array(&arena, dump->count, sizeof *groups);
-    if (!patterns || !items || !groups) {
+    const char **scratch = arena_array(&arena, dump->count, sizeof *scratch);
+    if (!patterns || !items || !groups || !scratch) {
         if (!sink->error)
             sink->error = -ENOMEM;
     } else {
@@ -224,7 +260,7 @@ void fds_write_groups(struct sink *sink, const struct fd_dump *dump, struct symb
         size_t count = find_groups(items, dump->count, groups);
         qsort(groups, count, sizeof *groups, compare_groups);
         for (size_t i = 0; i < count && !sink->error; i++)
-            write_group(sink, dump, &groups[i], symbolizer);
+            write_group(sink, dump, &groups[i], scratch, symbolizer);
     }
     arena_release(&arena);
 }

@@ -77,6 +77,7 @@ static void put_descriptor(struct sink *sink, const struct fd_dump *dump,
     sink_printf(sink, ", \"deleted\": %s", descriptor->deleted ? "true" : "false");
     put_flags(sink, descriptor->flags);
     put_number(sink, "position", descriptor->position >= 0, descriptor->position);
+    sink_printf(sink, ", \"accepted\": %s", descriptor->accepted ? "true" : "false");
     put_number(sink, "unread", descriptor->queues_known, (int64_t)descriptor->unread);
     put_number(sink, "unsent", descriptor->queues_known, (int64_t)descriptor->unsent);
     sink_printf(sink, ", \"queues_are_memory\": %s",

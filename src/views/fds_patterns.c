@@ -1,12 +1,12 @@
 /* fds_patterns.c: phrases to group descriptors by; see fds_patterns.h.
  *
  * A leak is many descriptors that are alike but for one number. Of a connection
- * that we made, the own port is that number; of one that came in, the other's. A connection came
- * in if somebody of us listens on its own port. Of files it is the name, of sockets without a
- * name the inode. */
+ * that we made, the own port is that number; of one that came in, the other's. Of files it is the
+ * name, of sockets without a name the inode. */
 #include "views/fds_patterns.h"
 
 #include "base/arena.h"
+#include "base/hash_index.h"
 #include "sources/fds.h"
 #include "views/fds_text.h"
 
@@ -16,42 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The ports that are listened on, a bit each. */
-struct ports {
-    uint64_t bits[65536 / 64];
-};
-
 static bool is(const struct descriptor *descriptor, const char *kind)
 {
     return strcmp(descriptor->kind, kind) == 0;
-}
-
-/* The port of "127.0.0.1:80" and "[::1]:80"; 0 without. */
-static unsigned port_of(const char *address)
-{
-    const char *colon = address ? strrchr(address, ':') : NULL;
-    unsigned port = 0;
-    for (colon = colon ? colon + 1 : ""; *colon >= '0' && *colon <= '9'; colon++)
-        port = port * 10 + (unsigned)(*colon - '0');
-    return port <= UINT16_MAX ? port : 0;
-}
-
-static void find_ports(const struct fd_dump *dump, struct ports *ports)
-{
-    for (size_t i = 0; i < dump->count; i++) {
-        const struct descriptor *descriptor = &dump->descriptors[i];
-        if (!is(descriptor, "tcp") || !descriptor->state ||
-            strcmp(descriptor->state, "LISTEN") != 0)
-            continue;
-        unsigned port = port_of(descriptor->local);
-        ports->bits[port / 64] |= UINT64_C(1) << port % 64;
-    }
-}
-
-static bool came_in(const struct descriptor *descriptor, const struct ports *ports)
-{
-    unsigned port = is(descriptor, "tcp") ? port_of(descriptor->local) : 0;
-    return port && ports->bits[port / 64] >> port % 64 & 1;
 }
 
 static const char *join(struct arena *arena, const char *before, const char *text, size_t length)
@@ -70,10 +37,9 @@ static const char *phrase(struct arena *arena, const char *before, const char *t
     return join(arena, before, text, strlen(text));
 }
 
-static const char *of_internet(const struct descriptor *descriptor, const struct ports *ports,
-                               struct arena *arena)
+static const char *of_internet(const struct descriptor *descriptor, struct arena *arena)
 {
-    if (descriptor->peer && !came_in(descriptor, ports))
+    if (descriptor->peer && !descriptor->accepted)
         return phrase(arena, "to ", descriptor->peer);
     return descriptor->local ? phrase(arena, "on ", descriptor->local) : "not bound";
 }
@@ -110,12 +76,11 @@ static const char *before_colon(const char *text, struct arena *arena)
     return join(arena, "", text, strcspn(text, ":"));
 }
 
-static const char *pattern_of(const struct descriptor *descriptor, const struct ports *ports,
-                              struct arena *arena)
+static const char *pattern_of(const struct descriptor *descriptor, struct arena *arena)
 {
     static const char *const by_target[] = { "device", "fifo", "memfd", "anon", "packet", NULL };
     if (is(descriptor, "tcp") || is(descriptor, "udp") || is(descriptor, "raw"))
-        return of_internet(descriptor, ports, arena);
+        return of_internet(descriptor, arena);
     if (is(descriptor, "unix"))
         return of_unix(descriptor, arena);
     if (is(descriptor, "file") || is(descriptor, "directory"))
@@ -132,16 +97,23 @@ static const char *pattern_of(const struct descriptor *descriptor, const struct 
     return "";
 }
 
+static bool text_equal(const void *within, uint32_t entry, const void *key)
+{
+    return strcmp(((const char *const *)within)[entry], key) == 0;
+}
+
 const char **fd_patterns_make(const struct fd_dump *dump, struct arena *arena)
 {
     const char **patterns = arena_array(arena, dump->count, sizeof *patterns);
-    struct ports *ports = arena_alloc(arena, sizeof *ports);
-    if (!patterns || !ports)
-        return NULL;
-    find_ports(dump, ports);
-    for (size_t i = 0; i < dump->count; i++) {
-        patterns[i] = pattern_of(&dump->descriptors[i], ports, arena);
-        if (!patterns[i])
+    struct hash_index index = { 0 };
+    for (size_t i = 0; patterns && i < dump->count; i++) {
+        const char *pattern = pattern_of(&dump->descriptors[i], arena);
+        uint64_t hash = pattern ? hash_bytes(0, pattern, strlen(pattern)) : 0;
+        if (!pattern)
+            return NULL;
+        uint32_t first = hash_index_find(&index, hash, text_equal, patterns, pattern);
+        patterns[i] = first == HASH_NONE ? pattern : patterns[first];
+        if (first == HASH_NONE && !hash_index_insert(&index, arena, hash, (uint32_t)i))
             return NULL;
     }
     return patterns;

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum wish { WISH_DUMP, WISH_COUNT, WISH_END };
+enum wish { WISH_DUMP, WISH_LOOK, WISH_COUNT, WISH_END };
 
 struct fd_looker {
     pthread_t thread;
@@ -25,6 +25,8 @@ struct fd_looker {
     enum wish wish;
     bool with_details;
     uint64_t budget_ns;
+    const int *fds;
+    size_t count;
     struct fd_dump *dump;
     long result;
 };
@@ -59,6 +61,9 @@ static void serve(struct fd_looker *looker, struct fd_source *source)
         if (looker->wish == WISH_DUMP)
             looker->result =
                 fd_source_dump(source, looker->with_details, looker->budget_ns, &looker->dump);
+        else if (looker->wish == WISH_LOOK)
+            looker->result =
+                fd_source_look(source, looker->fds, looker->count, UINT64_MAX / 2, &looker->dump);
         else if (looker->wish == WISH_COUNT)
             looker->result = fd_source_count(source);
     } while (looker->wish != WISH_END);
@@ -120,6 +125,15 @@ int fd_look(struct fd_looker *looker, bool with_details, uint64_t budget_ns, str
     looker->with_details = with_details;
     looker->budget_ns = budget_ns;
     ask(looker, WISH_DUMP);
+    *dump = looker->result == 0 ? looker->dump : NULL;
+    return (int)looker->result;
+}
+
+int fd_look_at(struct fd_looker *looker, const int *fds, size_t count, struct fd_dump **dump)
+{
+    looker->fds = fds;
+    looker->count = count;
+    ask(looker, WISH_LOOK);
     *dump = looker->result == 0 ? looker->dump : NULL;
     return (int)looker->result;
 }

@@ -6,6 +6,7 @@
 #include "sources/fds.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,9 @@ void fd_looker_stop(struct fd_looker *looker);
 
 /* A dump, to be freed with fd_dump_free. 0 or a negative errno. */
 int fd_look(struct fd_looker *looker, bool with_details, uint64_t budget_ns, struct fd_dump **dump);
+
+/* The same of the COUNT descriptors in FDS alone. */
+int fd_look_at(struct fd_looker *looker, const int *fds, size_t count, struct fd_dump **dump);
 
 /* fd_source_count as that thread sees it. */
 long fd_look_count(struct fd_looker *looker);
