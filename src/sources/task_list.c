@@ -1,11 +1,14 @@
 /* task_list.c: the threads of the target; see task_list.h.
  *
- * The kernel walks its list of threads while it fills the buffer. If the
- * thread it stands on dies, the walk ends there as if that were the last one;
- * and if the buffer is full, the next call goes on by position, which deaths
- * have moved. So all must fit into one call, and the last entry must be alive
- * afterwards: then the walk has reached the true end and has passed every
- * thread that lived all the while. Else the list is read again. */
+ * The kernel walks its list of threads, which is in order of their creation,
+ * while it fills the buffer. If the buffer is full, the next call goes on by
+ * position, which deaths have moved; so all must fit into one call. And if the
+ * thread that the walk stands on dies, the walk ends there as if that were the
+ * last one. Two things show that it did not: the directory's position is the
+ * number of entries seen (a thread that was dead already counts, but has no
+ * entry), and the last entry's thread is alive afterwards. Then the walk has
+ * reached the true end and has passed every thread that lived all the while.
+ * Else the list is read again. */
 #include "sources/task_list.h"
 
 #include "base/target.h"
@@ -20,6 +23,7 @@
 #include <unistd.h>
 
 #define TRIES 16
+#define DOTS 2 /* entries before the first thread */
 #define FIRST_BUFFER ((size_t)32 << 10)
 #define LAST_BUFFER ((size_t)256 << 20)
 #define LARGEST_ENTRY 64u /* of a name of ten digits: 32 */
@@ -96,6 +100,14 @@ static bool is_alive(const struct target *target, pid_t tid)
     return faccessat(target->task_fd, name, F_OK, 0) == 0;
 }
 
+/* Whether the walk that has found COUNT threads, LAST at its end, has reached the end of the
+ * kernel's list. */
+static bool is_whole(const struct target *target, size_t count, pid_t last)
+{
+    off_t position = lseek(target->task_fd, 0, SEEK_CUR);
+    return position == DOTS + (off_t)count && is_alive(target, last);
+}
+
 /* Adds what one walk of the kernel finds. 1 when it was complete, 0, or a negative errno. */
 static int add_walk(struct task_list *list, const struct target *target)
 {
@@ -106,17 +118,19 @@ static int add_walk(struct task_list *list, const struct target *target)
     if (error)
         return error;
     pid_t last = 0;
+    size_t count = 0;
     const struct entry *entry;
     for (long at = 0; at < length; at += entry->length) {
         entry = (const void *)(list->buffer + at);
         pid_t tid = tid_of(entry->name);
-        if (tid == 0) /* "." and ".." */
+        if (tid == 0) /* "." and ".."; in older kernels "0", for a dead one */
             continue;
         last = tid;
+        count++;
         if (tid != target->own_tid)
             list->tasks[list->count++] = (struct task){ .tid = tid, .inode = entry->inode };
     }
-    return last != 0 && is_alive(target, last);
+    return is_whole(target, count, last);
 }
 
 static int by_tid(const void *a, const void *b)
