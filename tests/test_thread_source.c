@@ -16,6 +16,7 @@
 #include "workers.h"
 
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -707,6 +708,39 @@ static void test_uninterruptible_sleep(void **state)
     close(pipe_fds[1]);
 }
 
+/* The tid of the thread whose name begins with PREFIX, or 0. */
+static pid_t named(const struct thread_dump *dump, const char *prefix)
+{
+    for (size_t i = 0; i < dump->count; i++)
+        if (strncmp(dump->threads[i].name, prefix, strlen(prefix)) == 0)
+            return dump->threads[i].tid;
+    return 0;
+}
+
+static void test_a_worker_of_the_kernel(void **state)
+{
+    (void)state;
+    struct io_uring_params parameters = { .flags = IORING_SETUP_SQPOLL, .sq_thread_idle = 1 };
+    int fd = (int)syscall(SYS_io_uring_setup, 8, &parameters);
+    if (fd < 0) {
+        print_message("no io_uring here: %s\n", strerror(errno));
+        skip();
+    }
+    sleep_ms(100);
+    struct looker looker = looker_open(SIGNAL_AUTO);
+    for (int i = 0; i < 2; i++) {
+        struct thread_dump *dump = take(&looker);
+        const struct thread_sample *sample = find(dump, named(dump, "iou-sqp-"));
+        assert_non_null(sample);
+        assert_int_equal(sample->how, CAPTURE_PARTIAL);
+        assert_string_equal(sample->why, "kernel worker, no user stack");
+        assert_int_equal(sample->frame_count, 0);
+        thread_dump_free(dump);
+    }
+    looker_close(&looker);
+    close(fd);
+}
+
 /* A process whose leader has ended: its thread looks. */
 static void *outlive(void *argument)
 {
@@ -850,6 +884,7 @@ static int all_tests(void)
         cmocka_unit_test(test_the_budget_ends_a_dump),
         cmocka_unit_test(test_another_thread_with_the_same_id),
         cmocka_unit_test(test_uninterruptible_sleep),
+        cmocka_unit_test(test_a_worker_of_the_kernel),
         cmocka_unit_test(test_the_leader_has_ended),
         cmocka_unit_test(test_a_process_that_is_not_dumpable),
         cmocka_unit_test(test_another_process),
