@@ -5,8 +5,8 @@
  * theirs is visible to it, and no lock of the service's malloc or stdio is
  * theirs. Where that cannot be had (under valgrind, which knows one C library
  * only; more namespaces than the loader has), a private dlopen serves: symbols
- * stay hidden, the heap is shared. Never closed again: a late signal may still
- * be on its way to the engine's handler. */
+ * stay hidden, the heap is shared. A static program is refused. Never closed again: a late signal
+ * may still be on its way to the engine's handler. */
 #include "api/engine_load.h"
 
 #include <snag/snag.h>
@@ -14,10 +14,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #if defined(SNAG_ENGINE_LINKED)
@@ -57,6 +59,18 @@ static bool under_valgrind(void)
     return preload && strstr(preload, "vgpreload");
 }
 
+/* A static program has no interpreter. What it loads gets a second loader, which knows
+ * nothing of the threads' thread-local storage: the first use of any would end the process. */
+static bool is_static_program(void)
+{
+    const ElfW(Phdr) *part = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = part ? getauxval(AT_PHNUM) : 0;
+    bool has_interpreter = count == 0;
+    for (size_t i = 0; i < count; i++)
+        has_interpreter |= part[i].p_type == PT_INTERP;
+    return !has_interpreter;
+}
+
 static void *open_engine(const char **note)
 {
     static const char shared_heap[] =
@@ -87,6 +101,11 @@ int engine_load(const struct engine_api **api, const char **note, char *error, s
     if (loaded && loaded_by == getpid()) {
         *api = loaded;
         return 0;
+    }
+    if (is_static_program()) {
+        snprintf(error, size,
+                 "a static program cannot load the engine: link the C library dynamically");
+        return -ENOTSUP;
     }
     void *handle = open_engine(note);
     if (!handle) {
