@@ -10,6 +10,7 @@ const struct report *const report_catalogue[] = {
     &threads_report,
     &threadleak_report,
     &fds_report,
+    &stuck_report,
     NULL,
 };
 

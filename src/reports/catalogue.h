@@ -6,6 +6,7 @@
 
 extern const struct report fds_report;        /* fds_report.c */
 extern const struct report threads_report;    /* threads_report.c */
+extern const struct report stuck_report;      /* stuck_report.c */
 extern const struct report threadleak_report; /* threadleak_report.c */
 
 #endif

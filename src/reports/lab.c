@@ -5,6 +5,7 @@
 #include "sources/fds.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
+#include "stuck/stuck.h"
 #include "symbolize/symbolize.h"
 #include "waits/waits.h"
 
@@ -35,6 +36,8 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
         lab->waits =
             wait_source_new(&lab->target, lab->modules, lab->symbolizer, lab->threads, lab->fds);
     if (lab->waits)
+        lab->stuck = stuck_memory_new();
+    if (lab->stuck)
         return 0;
     lab_close(lab);
     return -ENOMEM;
@@ -42,6 +45,7 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
 
 void lab_close(struct lab *lab)
 {
+    stuck_memory_free(lab->stuck);
     wait_source_free(lab->waits);
     fd_source_free(lab->fds);
     if (lab->tracking)

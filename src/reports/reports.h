@@ -27,6 +27,7 @@ struct sink;
 struct symbolizer;
 struct thread_source;
 struct tracking;
+struct stuck_memory;
 struct wait_source;
 
 /* One of each, shared by all reports on one process. */
@@ -38,6 +39,7 @@ struct lab {
     struct tracking *tracking;
     struct fd_source *fds;
     struct wait_source *waits;
+    struct stuck_memory *stuck;
 };
 
 /* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must

@@ -56,6 +56,15 @@ static void write_commands(struct exchange *exchange, void (*put)(struct sink *,
     sink_puts(sink, "/debug/pprof/threads\n");
 }
 
+/* Where REPORT can be read as text. */
+static void report_path(const struct report *report, char *path, size_t size)
+{
+    if (report_has_form(report, REPORT_GROUPS))
+        snprintf(path, size, "/debug/%s", report->name);
+    else
+        snprintf(path, size, "/debug/pprof/%s?debug=2", report->name);
+}
+
 static void html_front(struct exchange *exchange, const struct facts *facts)
 {
     struct sink *sink = &exchange->reply.sink;
@@ -70,7 +79,7 @@ static void html_front(struct exchange *exchange, const struct facts *facts)
     sink_puts(sink, "\n</table>\n<h2>What there is now</h2>\n<table>\n");
     for (const struct report *const *row = report_catalogue; *row; row++) {
         char href[100];
-        snprintf(href, sizeof href, "/debug/%s", (*row)->name);
+        report_path(*row, href, sizeof href);
         sink_printf(sink, "<tr><td class=\"n\">%s<td>",
                     page_count(exchange, *row, text, sizeof text));
         page_link(exchange, href, (*row)->name);
@@ -100,10 +109,15 @@ static void text_front(struct exchange *exchange, const struct facts *facts)
     sink_puts(sink, ": ");
     sink_plain(sink, facts->program);
     sink_puts(sink, "\n\n");
-    for (const struct report *const *row = report_catalogue; *row; row++)
-        sink_printf(sink, "%8s %-12s /debug/%s  /debug/%s?format=json\n",
-                    page_count(exchange, *row, text, sizeof text), (*row)->name, (*row)->name,
-                    (*row)->name);
+    for (const struct report *const *row = report_catalogue; *row; row++) {
+        char path[100];
+        report_path(*row, path, sizeof path);
+        sink_printf(sink, "%8s %-12s %s", page_count(exchange, *row, text, sizeof text),
+                    (*row)->name, path);
+        if (report_has_form(*row, REPORT_JSON))
+            sink_printf(sink, "  %s?format=json", path);
+        sink_puts(sink, "\n");
+    }
     sink_puts(sink, "\nprofiles: /debug/pprof/\ncounts:   /debug/vars\n\n");
     write_commands(exchange, sink_plain);
 }

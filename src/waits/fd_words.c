@@ -23,28 +23,6 @@ static bool is_one_of(const char *word, const char *const *words)
     return *words != NULL;
 }
 
-/* The port of "127.0.0.1:80" and "[::1]:80", with its colon; NULL. */
-static const char *port_of(const char *address)
-{
-    return address ? strrchr(address, ':') : NULL;
-}
-
-/* Whether DESCRIPTOR was accepted: somebody of us listens on its own port. */
-static bool came_in(const struct fd_dump *fds, const struct descriptor *descriptor)
-{
-    const char *port = port_of(descriptor->local);
-    for (size_t i = 0; port && i < fds->count; i++) {
-        const struct descriptor *other = &fds->descriptors[i];
-        const char *listens = other->state && strcmp(other->state, "LISTEN") == 0 &&
-                                      strcmp(other->kind, descriptor->kind) == 0
-                                  ? port_of(other->local)
-                                  : NULL;
-        if (listens && strcmp(listens, port) == 0)
-            return true;
-    }
-    return false;
-}
-
 static const char *internet_text(struct finder *finder, const struct descriptor *descriptor)
 {
     const char *kind = descriptor->kind;
@@ -54,9 +32,9 @@ static const char *internet_text(struct finder *finder, const struct descriptor 
     if (!peer)
         return finder_text(finder, "%s %s%s%s", kind, descriptor->local ? descriptor->local : "",
                            space, state);
-    if (!came_in(finder->set->fds, descriptor))
+    if (!descriptor->accepted)
         return finder_text(finder, "%s %s%s%s", kind, peer, space, state);
-    const char *port = port_of(peer);
+    const char *port = strrchr(peer, ':');
     int host = (int)(port ? (size_t)(port - peer) : strlen(peer));
     return finder_text(finder, "%s %s from %.*s%s%s", kind, descriptor->local, host, peer, space,
                        state);

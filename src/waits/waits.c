@@ -214,16 +214,46 @@ static bool wants_fds(const struct wait *wait)
     return wait->fd >= 0 || wait->fd_count > 0;
 }
 
-/* The descriptors, when there is somebody to name them for. */
-static void take_fds(struct finder *finder, struct fd_source *source, uint64_t budget_ns)
+static int compare_fds(const void *left, const void *right)
+{
+    int a = *(const int *)left;
+    int b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+/* The descriptors that are waited on, ascending and different, in scratch; NULL without memory. */
+static int *wanted_fds(struct finder *finder, size_t *count)
+{
+    const struct wait_set *set = finder->set;
+    size_t room = 0;
+    for (size_t i = 0; i < set->count; i++)
+        room += 1 + set->waits[i].fd_count;
+    int *fds = arena_array(&finder->scratch, room + 1, sizeof *fds);
+    size_t all = 0;
+    for (size_t i = 0; fds && i < set->count; i++) {
+        const struct wait *wait = &set->waits[i];
+        if (wait->fd >= 0)
+            fds[all++] = wait->fd;
+        for (size_t j = 0; j < wait->fd_count; j++)
+            fds[all++] = wait->fds[j];
+    }
+    *count = 0;
+    if (all > 0)
+        qsort(fds, all, sizeof *fds, compare_fds);
+    for (size_t i = 0; i < all; i++)
+        if (i == 0 || fds[i] != fds[*count - 1])
+            fds[(*count)++] = fds[i];
+    return fds;
+}
+
+static void look_at_fds(struct finder *finder, struct fd_source *source, uint64_t budget_ns)
 {
     struct wait_set *set = finder->set;
-    bool wanted = false;
-    for (size_t i = 0; i < set->count && !wanted; i++)
-        wanted = wants_fds(&set->waits[i]);
-    if (!wanted || set->fds || !source)
+    size_t count;
+    if (set->fds || !source)
         return;
-    if (fd_source_dump(source, false, budget_ns, &set->own_fds) == 0)
+    int *fds = wanted_fds(finder, &count);
+    if (fds && count > 0 && fd_source_look(source, fds, count, budget_ns, &set->own_fds) == 0)
         set->fds = set->own_fds;
 }
 
@@ -289,7 +319,7 @@ struct wait_set *wait_source_find(struct wait_source *source, const struct threa
         find(&finder, i);
     stopped_resolve(&finder);
     cycles_find(&finder);
-    take_fds(&finder, source->fds, budget_ns);
+    look_at_fds(&finder, source->fds, budget_ns);
     for (size_t i = 0; i < set->count; i++)
         name(&finder, i);
     source->tid_offset = finder.tid_offset;

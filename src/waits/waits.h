@@ -93,8 +93,8 @@ struct wait_source *wait_source_new(struct target *target, struct modules *modul
 void wait_source_free(struct wait_source *source);
 
 /* Finds the waits of THREADS, the last dump of the thread source. FDS names the
- * descriptors; NULL: the source takes a dump of its own where a thread waits on one,
- * within BUDGET_NS, and without it they go by number. NULL without memory. */
+ * descriptors; NULL: the source looks at those that are waited on, within
+ * BUDGET_NS, and without it they go by number. NULL without memory. */
 struct wait_set *wait_source_find(struct wait_source *source, const struct thread_dump *threads,
                                   const struct fd_dump *fds, uint64_t budget_ns);
 void waits_free(struct wait_set *set);
