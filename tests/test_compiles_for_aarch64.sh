@@ -27,6 +27,7 @@ for file in src/*/*.c; do
     "$compiler" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wstrict-prototypes \
         -Wmissing-prototypes -Werror -fsyntax-only -Isrc -Iinclude -isystem "$work/include" \
         -isystem "$work/generated" -DSNAG_ENGINE_NAME='"engine"' -DSNAG_ENGINE_DIRECTORY='"/lib"' \
+        -DSNAG_LIBRARY_DIRECTORY='"/lib"' \
         "$file" || { echo "does not compile for aarch64: $file"; failed=1; }
 done
 [ "$failed" = 0 ] && echo "all of src compiles for aarch64"

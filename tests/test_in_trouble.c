@@ -279,7 +279,8 @@ static struct trouble troubles[] = {
     { "module-list-held", NOTHING, NULL, false },
     { "stdio-held", NOTHING, NULL, false },
     { "signals-blocked", NOTHING, NULL, false },
-    { "uninterruptible", NOTHING, NULL, false },
+    /* In vfork the return address is in a register, which the table says and procfs does not. */
+    { "uninterruptible", STACKS, NULL, false },
     { "main-gone", LEADER, NULL, false },
     { "chroot", NAMES, NULL, true },
     { "no-readv", NOTHING, NULL, false },
