@@ -65,9 +65,13 @@ void object_mutex_at(struct finder *finder, size_t index, uint64_t mutex, bool i
         clue->type = mutex_type(kind);
     clue->shared = kind & KIND_SHARED;
     clue->kernel_helps = inherits || (kind & (KIND_ROBUST | KIND_INHERITS));
-    if (clue->kernel_helps && clue_read(finder, clue, mutex, 4))
-        owner_set(finder, index, (pid_t)(clue->word & FUTEX_TID_MASK));
-    else if (!clue->kernel_helps && clue_read(finder, clue, MUTEX_WORD(mutex, __owner), 4))
+    if (clue->kernel_helps && clue_read(finder, clue, mutex, 4)) {
+        pid_t owner = (pid_t)(clue->word & FUTEX_TID_MASK);
+        /* The kernel hands a priority-inheriting mutex to one who still sleeps, and is about to
+         * wake. (Asked for one's own, it would have refused.) */
+        if (!inherits || owner != finder->threads->threads[index].tid)
+            owner_set(finder, index, owner);
+    } else if (!clue->kernel_helps && clue_read(finder, clue, MUTEX_WORD(mutex, __owner), 4))
         owner_set(finder, index, (pid_t)clue->word);
 }
 
