@@ -118,7 +118,7 @@ static void expect_internet(struct made *made, const char *kind, const char *sta
     put_own_address(made->local, sizeof made->local, made->held[0]);
     if (has_peer)
         put_peer_address(made->peer, sizeof made->peer, made->held[0]);
-    made->queues_known = true;
+    made->queues_known = strcmp(state, "LISTEN") != 0;
 }
 
 static socklen_t loopback(struct sockaddr_storage *address, int family)

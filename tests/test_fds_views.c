@@ -402,7 +402,7 @@ static void test_profile_without_numbers(void **state)
     struct fd_dump alike = dump;
     alike.descriptors = calloc(100, sizeof *alike.descriptors);
     for (int i = 0; i < 100; i++) {
-        alike.descriptors[i] = dump.descriptors[3]; /* a leaked one */
+        alike.descriptors[i] = dump.descriptors[3 + i]; /* leaked ones, each from its own port */
         alike.descriptors[i].fd = i;
     }
     alike.count = 100;
@@ -410,6 +410,9 @@ static void test_profile_without_numbers(void **state)
     assert_int_equal(profile->n_sample, 1);
     assert_int_equal(profile->sample[0]->value[0], 100);
     assert_int_equal(profile->sample[0]->value[2], 257500);
+    assert_string_equal(profile_label_text(profile, profile->sample[0], "target"),
+                        "to 127.0.0.1:8080");
+    assert_int_equal(number_of(profile, profile->sample[0], "fd"), -1);
     perftools__profiles__profile__free_unpacked(profile, NULL);
     profile = profile_of(NULL, &alike, true);
     assert_int_equal(profile->n_sample, 100);

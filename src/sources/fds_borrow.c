@@ -157,7 +157,7 @@ static void take_inet(struct socket_set *set, struct socket_fact *fact, int copy
     if (is_tcp)
         read_tcp(copy, &facts);
     inet_facts_take(set, fact, &facts);
-    fact->queues_known = is_tcp;
+    fact->queues_known = fact->queues_known && is_tcp;
     fact->queues_are_memory = false;
 }
 

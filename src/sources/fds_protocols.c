@@ -76,11 +76,11 @@ static void take_tcp(struct socket_set *set, struct socket_fact *fact,
 {
     fact->tcp_port = facts->local_port;
     fact->state = tcp_state(facts->state);
-    fact->queues_known = true;
     if (facts->state == TCP_LISTEN) {
         take_backlog(set, fact, facts->receive_queue);
         return;
     }
+    fact->queues_known = true;
     bool end = facts->end_is_counted && has_received_end(facts->state) && facts->receive_queue > 0;
     bool mark = has_mark_to_send(facts->state) && facts->send_queue > 0;
     fact->unread = facts->receive_queue - end;

@@ -5,8 +5,10 @@
  * socket, so that a flame graph still says something. */
 #include "views/fds_view.h"
 
+#include "base/arena.h"
 #include "profile/profile.h"
 #include "sources/fds.h"
+#include "views/fds_patterns.h"
 #include "views/fds_text.h"
 
 #include <fcntl.h>
@@ -39,15 +41,15 @@ static size_t spell(const struct descriptor *descriptor, const char *names[3])
 }
 
 static void add(struct profile *profile, const struct fd_dump *dump,
-                const struct descriptor *descriptor, int sign, bool with_numbers)
+                const struct descriptor *descriptor, int sign, const char *pattern)
 {
     const struct profile_label labels[] = {
         { .key = "kind", .text = descriptor->kind },
         { .key = "state", .text = descriptor->state ? descriptor->state : "" },
-        { .key = "target", .text = descriptor->target },
+        { .key = "target", .text = pattern ? pattern : descriptor->target },
         { .key = "fd", .number = descriptor->fd },
     };
-    const size_t label_count = with_numbers ? 4 : 3;
+    const size_t label_count = pattern ? 3 : 4;
     const int64_t values[3] = { sign, sign * (int64_t)fds_age_ns(dump, descriptor),
                                 sign * (int64_t)descriptor->unread };
     const char *names[3];
@@ -58,11 +60,16 @@ static void add(struct profile *profile, const struct fd_dump *dump,
         profile_add_named(profile, names, spell(descriptor, names), values, labels, label_count);
 }
 
+/* Without numbers those that are alike but for one number are to be one sample, so their target
+ * too is what they have in common: "to 127.0.0.1:80", whatever the own port. */
 void fds_profile_add(struct profile *profile, const struct fd_dump *dump, int sign,
                      bool with_numbers)
 {
+    struct arena arena = ARENA_INIT;
+    const char **patterns = with_numbers ? NULL : fd_patterns_make(dump, &arena);
     for (size_t i = 0; i < dump->count; i++)
-        add(profile, dump, &dump->descriptors[i], sign, with_numbers);
+        add(profile, dump, &dump->descriptors[i], sign, patterns ? patterns[i] : NULL);
+    arena_release(&arena);
 }
 
 void fds_profile_comments(struct profile *profile, const struct fd_dump *dump)

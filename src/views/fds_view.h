@@ -13,7 +13,8 @@ struct symbolizer;
 void fds_profile_types(struct profile *profile);
 
 /* Adds every descriptor of DUMP, multiplied by SIGN (1, or -1 for the earlier dump of a
- * difference). WITH_NUMBERS adds the numeric label `fd`, which keeps descriptors apart. */
+ * difference). WITH_NUMBERS adds the numeric label `fd`, which keeps descriptors apart; without it
+ * the label `target` says what those that are alike have in common. */
 void fds_profile_add(struct profile *profile, const struct fd_dump *dump, int sign,
                      bool with_numbers);
 
