@@ -128,7 +128,7 @@ static bool make_deleted(struct made *made)
 {
     hold(made, open(path_of("gone"), O_RDWR | O_CREAT, 0600));
     unlink(path_of("gone"));
-    char text[512];
+    char text[600];
     snprintf(text, sizeof text, "%s (deleted)", path_of("gone"));
     expect_path(made, "file", text);
     made->deleted = true;
@@ -143,7 +143,7 @@ static bool make_nameless(struct made *made)
     if (fd < 0)
         return false;
     struct stat status;
-    char text[512];
+    char text[600];
     fstat(fd, &status);
     snprintf(text, sizeof text, "%s/#%llu (deleted)", folder, (unsigned long long)status.st_ino);
     expect_path(made, "file", text);
