@@ -63,6 +63,14 @@ static uint64_t anything(uint64_t *around)
     }
 }
 
+/* The caller's stack, from the caller on. */
+static NOINLINE struct stack_walk walk_from_here(uint64_t *frames)
+{
+    struct stack_walk walk = stack_here(STACK_FRAME, 0, frames, FRAMES);
+    STAY();
+    return walk;
+}
+
 /* Damages what is above this frame, walks, and repairs it. */
 static NOINLINE void damage_and_walk(void)
 {
@@ -76,7 +84,7 @@ static NOINLINE void damage_and_walk(void)
     size_t damages = 1 + (size_t)random() % 24;
     for (size_t i = 0; i < damages; i++)
         record[(size_t)random() % words] = anything(record);
-    struct stack_walk walk = stack_here(NULL, 0, frames, FRAMES);
+    struct stack_walk walk = walk_from_here(frames);
     memcpy(record, kept, words * sizeof *kept);
     walks++;
     by_end[walk.end]++;
@@ -133,7 +141,7 @@ static struct stack_walk context_walk;
 
 static void in_context(void)
 {
-    context_walk = stack_here(NULL, 0, context_frames, FRAMES);
+    context_walk = walk_from_here(context_frames);
     STAY();
 }
 
@@ -178,7 +186,7 @@ static struct stack_walk handler_walk;
 static void handler(int number)
 {
     (void)number;
-    handler_walk = stack_here(NULL, 0, handler_frames, FRAMES);
+    handler_walk = walk_from_here(handler_frames);
 }
 
 static NOINLINE void raise_on_other_stack(void)
@@ -198,7 +206,7 @@ static void test_alternate_stack(void **state)
     assert_int_equal(sigaltstack(&stack, NULL), 0);
     for (int i = 0; i < 3; i++) {
         raise_on_other_stack();
-        struct stack_walk walk = stack_here(NULL, 0, frames, FRAMES);
+        struct stack_walk walk = walk_from_here(frames);
         assert_int_equal(handler_walk.end, STACK_WHOLE);
         assert_true(handler_walk.count > walk.count + 2);
         /* From this function's callers on the two are the same. */

@@ -50,11 +50,10 @@ static __attribute__((noinline)) int walk(void *argument)
     struct walked *walked = argument;
     walked->true_count = 0;
     libgcc.backtrace(record_frame, walked);
-    const void *caller = __builtin_return_address(0);
-    struct stack_walk own = snag_inside()->stack_here(caller, 0, walked->own, FRAMES);
+    struct stack_walk own = snag_inside()->stack_here(STACK_FRAME, 0, walked->own, FRAMES);
     walked->own_count = own.count;
     walked->end = own.end;
-    walked->number = snag_inside()->stack_number(caller, 0);
+    walked->number = snag_inside()->stack_number(STACK_FRAME, 0);
     return 7;
 }
 

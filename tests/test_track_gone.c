@@ -92,16 +92,16 @@ static void copy_file(const char *from, const char *to)
 
 static void test_no_name_from_another_file(void **state)
 {
-    char first[PATH_MAX], second[PATH_MAX], directory[] = "/tmp/snag-gone-XXXXXX";
+    char third[PATH_MAX], second[PATH_MAX], directory[] = "/tmp/snag-gone-XXXXXX";
     char copy[sizeof directory + 16];
     struct origin origin;
     uintptr_t place, other;
     (void)state;
-    path_of("opener_first", first);
+    path_of("opener_third", third);
     path_of("opener_second", second);
     assert_non_null(mkdtemp(directory));
     snprintf(copy, sizeof copy, "%s/plugin.so", directory);
-    copy_file(first, copy);
+    copy_file(third, copy);
     int fd = open_by(copy, &place);
     copy_file(second, copy); /* a new version of it */
     int newer = open_by(copy, &other);

@@ -19,9 +19,8 @@ struct snag_inside {
     /* Whether the calling thread is the listener's, whose descriptors are its own. */
     bool (*is_own_thread)(void);
     /* As in stacks/stacks.h. */
-    struct stack_walk (*stack_here)(const void *caller, unsigned skip, uint64_t *frames,
-                                    size_t max);
-    uint32_t (*stack_number)(const void *caller, unsigned skip);
+    struct stack_walk (*stack_here)(const void *frame, unsigned skip, uint64_t *frames, size_t max);
+    uint32_t (*stack_number)(const void *frame, unsigned skip);
     const struct stack_pool *(*stack_pool)(void);
 };
 

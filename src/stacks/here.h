@@ -5,6 +5,6 @@
 #include "stacks/stacks.h"
 
 /* As stack_here, with the number of the guest in each frame (pool.h). */
-struct stack_walk walk_here(const void *caller, unsigned skip, uint64_t *frames, size_t max);
+struct stack_walk walk_here(const void *frame, unsigned skip, uint64_t *frames, size_t max);
 
 #endif

@@ -43,25 +43,6 @@ const struct stack_pool *stack_pool_of_process(void)
     return pool_open();
 }
 
-/* Two lanes, since one multiplication waits for the other. */
-static uint32_t hash_of(const struct stack_walk *walk, const uint64_t *frames)
-{
-    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t even = walk->count;
-    uint64_t odd = (uint64_t)walk->end;
-    size_t i = 0;
-    for (; i + 1 < walk->count; i += 2) {
-        even = (even ^ frames[i]) * factor;
-        odd = (odd ^ frames[i + 1]) * factor;
-        even ^= even >> 32;
-        odd ^= odd >> 32;
-    }
-    if (i < walk->count)
-        even = (even ^ frames[i]) * factor;
-    uint64_t both = (even ^ (odd << 1 | odd >> 63)) * factor;
-    return (uint32_t)(both >> 32);
-}
-
 /* The node at PLACE. */
 static struct stack_node *node_at(struct stack_pool *pool, uint32_t place)
 {
@@ -75,8 +56,12 @@ static bool is_same(struct stack_pool *pool, uint32_t number, const struct stack
 {
     const struct stack_node *node =
         node_at(pool, atomic_load_explicit(&pool->places[number], memory_order_relaxed));
-    return node->count == walk->count && node->end == walk->end &&
-           memcmp(node->frames, frames, walk->count * sizeof *frames) == 0;
+    if (node->count != walk->count || node->end != walk->end)
+        return false;
+    uint64_t difference = 0;
+    for (size_t i = 0; i < walk->count; i++)
+        difference |= node->frames[i] ^ frames[i];
+    return difference == 0;
 }
 
 /* Takes WORDS in a row; false when there is no more. */
@@ -148,7 +133,7 @@ static uint32_t refuse(struct stack_pool *pool)
 static uint32_t number_of(struct stack_pool *pool, const struct stack_walk *walk,
                           const uint64_t *frames)
 {
-    uint32_t hash = hash_of(walk, frames);
+    uint32_t hash = walk->hash;
     uint32_t own = STACK_NONE;
     for (uint32_t at = hash % POOL_INDEX;; at = (at + 1) % POOL_INDEX) {
         uint64_t entry = atomic_load_explicit(&pool->index[at], memory_order_acquire);
@@ -166,11 +151,10 @@ static uint32_t number_of(struct stack_pool *pool, const struct stack_walk *walk
     }
 }
 
-uint32_t stack_number(const void *caller, unsigned skip)
+uint32_t stack_number(const void *frame, unsigned skip)
 {
     uint64_t frames[STACK_FRAMES_MAX];
     struct stack_pool *pool = pool_open();
-    struct stack_walk walk =
-        walk_here(caller ? caller : __builtin_return_address(0), skip, frames, STACK_FRAMES_MAX);
+    struct stack_walk walk = walk_here(frame, skip, frames, STACK_FRAMES_MAX);
     return pool && walk.count > 0 ? number_of(pool, &walk, frames) : STACK_OTHER;
 }

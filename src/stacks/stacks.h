@@ -39,16 +39,21 @@ const char *stack_end_words(enum stack_end end);
 struct stack_walk {
     size_t count;
     enum stack_end end;
+    uint32_t hash; /* of the frames */
 };
 
-/* Fills FRAMES with at most MAX frames of the calling thread. The first is the
- * return address CALLER, as __builtin_return_address(0) gives it in a function further in; NULL:
- * that of this call. SKIP frames more are left out. */
-struct stack_walk stack_here(const void *caller, unsigned skip, uint64_t *frames, size_t max);
+/* The frame of the function that this stands in, for the calls below: the
+ * stack that they take begins with that function's caller. It keeps a frame
+ * pointer for this. */
+#define STACK_FRAME ((const void *)__builtin_frame_address(0))
+
+/* Fills FRAMES with at most MAX frames of the calling thread, from the caller of the function that
+ * FRAME is of. SKIP of them are left out. */
+struct stack_walk stack_here(const void *frame, unsigned skip, uint64_t *frames, size_t max);
 
 /* The number of that stack: equal stacks have equal numbers. Never 0;
  * STACK_OTHER when the pool is full (see pool.h). */
-uint32_t stack_number(const void *caller, unsigned skip);
+uint32_t stack_number(const void *frame, unsigned skip);
 
 /* The pool of this process, for those who publish where it is; made at the first use. NULL
  * without memory. */

@@ -70,8 +70,6 @@ static uint64_t guest_hash(const struct guest *guest)
     return hash_bytes_on(hash, guest->label, guest->label_size);
 }
 
-#define EXACT 64u
-
 static uint64_t word(enum step_kind kind, uint32_t number)
 {
     return (uint64_t)kind | (uint64_t)number << 32;
@@ -83,20 +81,19 @@ static bool plain(const struct cfi_row *row, uint64_t *step)
     if (row->cfa.how != CFI_VALUE || row->signal || row->caller.how != CFI_AT ||
         row->caller.base != CFI_CFA || row->caller.offset != -8 || row->caller.add != 0)
         return false;
-    enum step_bp bp = STEP_BP_LOST;
-    int16_t place = 0;
+    uint64_t bits = STEP_PLAIN | (row->cfa.base == CFI_BP ? STEP_FROM_BP : 0);
+    int16_t place = -8;
     if (row->bp.how == CFI_SAME) {
-        bp = STEP_BP_SAME;
+        bits |= STEP_BP_SAME;
     } else if (row->bp.how == CFI_AT) {
         place = (int16_t)row->bp.offset;
-        if (row->bp.base != CFI_CFA || row->bp.add != 0 || place != row->bp.offset)
+        if (row->bp.base != CFI_CFA || row->bp.add != 0 || place != row->bp.offset || place > -8)
             return false;
-        bp = STEP_BP_SAVED;
+        bits |= STEP_BP_SAVED;
     } else if (row->bp.how == CFI_VALUE) {
         return false;
     }
-    *step = (uint64_t)STEP_PLAIN | (row->cfa.base == CFI_BP ? 8 : 0) | (uint64_t)bp << 4 |
-            (uint64_t)(uint16_t)place << 16 | (uint64_t)(uint32_t)row->cfa.offset << 32;
+    *step = bits | (uint64_t)(uint16_t)place << 16 | (uint64_t)(uint32_t)row->cfa.offset << 32;
     return true;
 }
 
@@ -117,7 +114,7 @@ static uint64_t step_from(const struct cfi_row *row, bool *whole)
     if (!*whole)
         return word(STEP_NOT_FOLLOWED, 0);
     wide[number] = *row; /* published with the slot that names it */
-    return word(STEP_WIDE, number) | (row->signal ? EXACT : 0);
+    return word(STEP_WIDE, number) | (row->signal ? STEP_EXACT : 0);
 }
 
 /* A guest's word around STEP; 0 when there is no room, or no entry to remember. */
@@ -170,7 +167,7 @@ uint64_t step_learn(uint64_t frame)
     cfi_row_at(&region, address, &row);
     uint64_t step = step_from(&row, &whole);
     if (row.kind == CFI_NONE && begins_function(&region, frame))
-        step = word(STEP_OUTERMOST, 0) | EXACT;
+        step = word(STEP_OUTERMOST, 0) | STEP_EXACT;
     uint64_t kept = region.for_ever ? step : guest_word(&region, &row, step);
     if (whole && kept != 0)
         step_keep(frame, kept);

@@ -2,10 +2,12 @@
  *
  *   bits 0-2    enum step_kind
  *   3           the CFA counts from the frame pointer, not from the stack pointer
- *   4-5         enum step_bp: where the caller's frame pointer is
+ *   4           the caller's frame pointer was saved, at the place below
+ *   5           it is this frame's; with neither it is lost
  *   6           the address is the instruction itself, although it was not known to be: where a
  *               signal handler returns to, and where a context begins
- *   16-31       the frame pointer's place, from the CFA; signed
+ *   16-31       the frame pointer's place, from the CFA; signed; -8 when it was not saved, so that
+ *               it may be read all the same
  *   32-63       the CFA's distance, signed; for the last two kinds a number
  *
  * The return address is just below the CFA. What is not so simple (signal
@@ -31,26 +33,20 @@ enum step_kind {
     STEP_GUEST
 };
 
-enum step_bp { STEP_BP_SAME, STEP_BP_SAVED, STEP_BP_LOST };
+#define STEP_FROM_BP UINT64_C(8)
+#define STEP_BP_SAVED UINT64_C(16)
+#define STEP_BP_SAME UINT64_C(32)
+#define STEP_EXACT UINT64_C(64)
+
+/* All ones if BIT, one bit, is set in STEP: for choices without a branch. */
+static inline uint64_t step_mask(uint64_t step, uint64_t bit)
+{
+    return (uint64_t)0 - (uint64_t)((step & bit) != 0);
+}
 
 static inline enum step_kind step_kind(uint64_t step)
 {
     return (enum step_kind)(step & 7);
-}
-
-static inline bool step_from_bp(uint64_t step)
-{
-    return step & 8;
-}
-
-static inline enum step_bp step_bp(uint64_t step)
-{
-    return (enum step_bp)(step >> 4 & 3);
-}
-
-static inline bool step_is_exact(uint64_t step)
-{
-    return step & 64;
 }
 
 static inline int64_t step_bp_place(uint64_t step)

@@ -24,7 +24,7 @@ static int no_such_call(void)
         if (!real_function(CALL_##name))                                                           \
             return no_such_call();                                                                 \
         int fd = REAL(name) arguments;                                                             \
-        track_opened(fd, CALL_##name, CALLER);                                                     \
+        track_opened(fd, CALL_##name, STACK_FRAME);                                                \
         return fd;                                                                                 \
     }
 
@@ -64,7 +64,7 @@ INTERPOSE(int, signalfd, (int old, const sigset_t *mask, int flags))
 {
     int fd = REAL(signalfd)(old, mask, flags);
     if (old == -1)
-        track_opened(fd, CALL_signalfd, CALLER);
+        track_opened(fd, CALL_signalfd, STACK_FRAME);
     return fd;
 }
 
@@ -91,7 +91,7 @@ static bool takes_mode(int flags)
         if (!track_is_ready())                                                                     \
             return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);                          \
         int fd = REAL(name)(path, flags, mode);                                                    \
-        track_opened(fd, CALL_##name, CALLER);                                                     \
+        track_opened(fd, CALL_##name, STACK_FRAME);                                                \
         return fd;                                                                                 \
     }
 
@@ -102,7 +102,7 @@ static bool takes_mode(int flags)
         if (!track_is_ready())                                                                     \
             return (int)syscall(SYS_openat, directory, path, flags, mode);                         \
         int fd = REAL(name)(directory, path, flags, mode);                                         \
-        track_opened(fd, CALL_##name, CALLER);                                                     \
+        track_opened(fd, CALL_##name, STACK_FRAME);                                                \
         return fd;                                                                                 \
     }
 
@@ -129,7 +129,7 @@ INTERPOSE(mqd_t, mq_open, (const char *name, int flags, ...))
         va_end(rest);
     }
     mqd_t queue = REAL(mq_open)(name, flags, mode, attributes);
-    track_opened(queue, CALL_mq_open, CALLER);
+    track_opened(queue, CALL_mq_open, STACK_FRAME);
     return queue;
 }
 
@@ -144,7 +144,7 @@ INTERPOSE(mqd_t, mq_open, (const char *name, int flags, ...))
         va_end(rest);                                                                              \
         int result = REAL(name)(fd, command, argument);                                            \
         if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)                                      \
-            track_opened(result, CALL_##name, CALLER);                                             \
+            track_opened(result, CALL_##name, STACK_FRAME);                                        \
         return result;                                                                             \
     }
 

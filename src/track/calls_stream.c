@@ -28,7 +28,7 @@ static int fd_of_directory(DIR *directory)
     INTERPOSE(FILE *, name, parameters)                                                            \
     {                                                                                              \
         FILE *stream = REAL(name) arguments;                                                       \
-        track_opened(fd_of(stream), CALL_##name, CALLER);                                          \
+        track_opened(fd_of(stream), CALL_##name, STACK_FRAME);                                     \
         return stream;                                                                             \
     }
 
@@ -43,9 +43,9 @@ STREAM_OPENER(popen, (const char *command, const char *mode), (command, mode))
     INTERPOSE(FILE *, name, (const char *path, const char *mode, FILE *stream))                    \
     {                                                                                              \
         struct closing closing;                                                                    \
-        track_closing(&closing, fd_of(stream), CALL_##name, CALLER);                               \
+        track_closing(&closing, fd_of(stream), CALL_##name, STACK_FRAME);                          \
         stream = REAL(name)(path, mode, stream);                                                   \
-        track_opened(fd_of(stream), CALL_##name, CALLER);                                          \
+        track_opened(fd_of(stream), CALL_##name, STACK_FRAME);                                     \
         return stream;                                                                             \
     }
 
@@ -55,7 +55,7 @@ STREAM_REOPENER(freopen64)
 INTERPOSE(DIR *, opendir, (const char *path))
 {
     DIR *directory = REAL(opendir)(path);
-    track_opened(fd_of_directory(directory), CALL_opendir, CALLER);
+    track_opened(fd_of_directory(directory), CALL_opendir, STACK_FRAME);
     return directory;
 }
 
@@ -63,7 +63,7 @@ INTERPOSE(DIR *, opendir, (const char *path))
     INTERPOSE(int, name, (type stream))                                                            \
     {                                                                                              \
         struct closing closing;                                                                    \
-        track_closing(&closing, number_of(stream), CALL_##name, CALLER);                           \
+        track_closing(&closing, number_of(stream), CALL_##name, STACK_FRAME);                      \
         int status = REAL(name)(stream);                                                           \
         track_closed(&closing, status == (failed) && errno == EBADF);                              \
         return status;                                                                             \

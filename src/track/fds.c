@@ -90,10 +90,10 @@ static void set_closed(struct track_fd *entry, enum track_call call, const struc
     event_store(&entry->closed, now);
 }
 
-void track_opened(int fd, enum track_call call, const void *caller)
+void track_opened(int fd, enum track_call call, const void *frame)
 {
     struct moment now;
-    if (fd < 0 || !moment_take(&now, caller))
+    if (fd < 0 || !moment_take(&now, frame))
         return;
     struct track_fd *entry = entry_of(fd, true);
     if (!entry) {
@@ -108,10 +108,10 @@ void track_opened(int fd, enum track_call call, const void *caller)
     entry_give(entry);
 }
 
-void track_closing(struct closing *closing, int fd, enum track_call call, const void *caller)
+void track_closing(struct closing *closing, int fd, enum track_call call, const void *frame)
 {
     *closing = (struct closing){ .fd = fd, .call = call };
-    if (fd < 0 || !moment_take(&closing->now, caller))
+    if (fd < 0 || !moment_take(&closing->now, frame))
         return;
     closing->recorded = true;
     struct track_fd *entry = entry_of(fd, false); /* a loop over all numbers must not make any */
@@ -175,11 +175,11 @@ void track_closed(const struct closing *closing, bool not_open)
     errno = before;
 }
 
-void track_closing_range(unsigned first, unsigned last, enum track_call call, const void *caller)
+void track_closing_range(unsigned first, unsigned last, enum track_call call, const void *frame)
 {
     struct moment now;
     const unsigned top = TRACK_FD_CHUNKS * TRACK_FD_CHUNK - 1;
-    if (!moment_take(&now, caller))
+    if (!moment_take(&now, frame))
         return;
     if (last > top)
         last = top;

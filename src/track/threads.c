@@ -104,7 +104,7 @@ void threads_forget(void)
 static void enter_table(const struct birth *birth)
 {
     uint32_t number;
-    if (!have_key || who_am_i() == 0)
+    if (!have_key)
         return;
     struct track_thread *slot = take_free(&number);
     if (!slot) {
@@ -118,7 +118,8 @@ static void enter_table(const struct birth *birth)
     atomic_store_explicit(&slot->epoch, atomic_load(&snag_track_root.epoch), memory_order_relaxed);
     atomic_store_explicit(&slot->call, (uint32_t)birth->call, memory_order_relaxed);
     event_store(&slot->created, &birth->created);
-    atomic_store_explicit(&slot->tid, who_am_i(), memory_order_release);
+    /* Not by who_am_i(): whether this becomes the listener's thread is not known yet. */
+    atomic_store_explicit(&slot->tid, (int32_t)syscall(SYS_gettid), memory_order_release);
 }
 
 /* Frees BIRTH. */
@@ -150,10 +151,10 @@ static int iso_thread(void *argument)
 }
 
 /* NULL when nothing is to be recorded, or there is no memory. */
-static struct birth *birth_of(enum track_call call, const void *caller)
+static struct birth *birth_of(enum track_call call, const void *frame)
 {
     struct moment now;
-    if (!moment_take(&now, caller))
+    if (!moment_take(&now, frame))
         return NULL;
     struct birth *birth = malloc(sizeof *birth);
     if (birth)
@@ -165,7 +166,7 @@ INTERPOSE(int, pthread_create,
           (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *),
            void *argument))
 {
-    struct birth *birth = birth_of(CALL_pthread_create, CALLER);
+    struct birth *birth = birth_of(CALL_pthread_create, STACK_FRAME);
     if (!birth)
         return REAL(pthread_create)(thread, attributes, start, argument);
     birth->start.posix = start;
@@ -178,7 +179,7 @@ INTERPOSE(int, pthread_create,
 
 INTERPOSE(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument))
 {
-    struct birth *birth = birth_of(CALL_thrd_create, CALLER);
+    struct birth *birth = birth_of(CALL_thrd_create, STACK_FRAME);
     if (!birth)
         return REAL(thrd_create)(thread, start, argument);
     birth->start.iso = start;

@@ -19,7 +19,7 @@ __attribute__((constructor)) static void begin(void)
     inside = snag_inside();
     if (inside->abi != INSIDE_ABI)
         return; /* of another version: nothing is recorded */
-    who_begin();
+    who_begin(inside->is_own_thread);
     threads_begin();
     struct track_root *root = &snag_track_root;
     root->magic = TRACK_MAGIC;
@@ -38,14 +38,12 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-bool moment_take(struct moment *moment, const void *caller)
+bool moment_take(struct moment *moment, const void *frame)
 {
     int before = errno;
-    moment->tid = 0;
-    if (track_is_ready() && !inside->is_own_thread())
-        moment->tid = who_am_i();
+    moment->tid = track_is_ready() ? who_am_i() : 0;
     if (moment->tid != 0) {
-        moment->stack = inside->stack_number(caller, 0);
+        moment->stack = inside->stack_number(frame, 0);
         moment->time_ns = now_ns();
     }
     errno = before;

@@ -15,6 +15,7 @@
 #ifndef SNAG_TRACK_TRACK_H
 #define SNAG_TRACK_TRACK_H
 
+#include "stacks/stacks.h"
 #include "track/calls.h"
 #include "track/layout.h"
 
@@ -33,9 +34,6 @@ extern struct track_root snag_track_root;
 /* The function of libc, or of another preloaded library, that NAME would be without us; in a
  * function that INTERPOSE defines. */
 #define REAL(name) ((__typeof__(track_##name) *)real_function(CALL_##name))
-
-/* Where the call came from; only directly in a function that INTERPOSE defines. */
-#define CALLER __builtin_return_address(0)
 
 /* Its address; 0 when there is none. */
 uintptr_t real_function(enum track_call call);
@@ -56,14 +54,14 @@ static inline bool track_is_ready(void)
  * but not its descriptors. */
 int32_t who_am_i(void);
 
-/* Before the first record. */
-void who_begin(void);
+/* Before the first record. IS_OWN_THREAD tells the listener's thread, once it is that. */
+void who_begin(bool (*is_own_thread)(void));
 
 /* The calling thread gets, or has got, a descriptor table of its own: nothing is recorded of it
  * any more. */
 void who_leaves(void);
 
-/* One event of now: which stack, seen from CALLER, and when. */
+/* One event of now: which stack, that of the function FRAME is of (STACK_FRAME there), and when. */
 struct moment {
     uint64_t time_ns;
     uint32_t stack;
@@ -71,13 +69,13 @@ struct moment {
 };
 
 /* False when nothing is to be recorded. */
-bool moment_take(struct moment *moment, const void *caller);
+bool moment_take(struct moment *moment, const void *frame);
 
 void event_store(struct track_event *event, const struct moment *moment);
 struct moment event_load(struct track_event *event);
 
 /* FD was opened by CALL. */
-void track_opened(int fd, enum track_call call, const void *caller);
+void track_opened(int fd, enum track_call call, const void *frame);
 
 /* A descriptor about to be closed, and what was known of it. */
 struct closing {
@@ -92,13 +90,13 @@ struct closing {
 };
 
 /* Before the real close: another thread may get the number right after it. */
-void track_closing(struct closing *closing, int fd, enum track_call call, const void *caller);
+void track_closing(struct closing *closing, int fd, enum track_call call, const void *frame);
 
 /* After it; NOT_OPEN: there was nothing to close. */
 void track_closed(const struct closing *closing, bool not_open);
 
 /* All from FIRST to LAST are about to be closed, or were. */
-void track_closing_range(unsigned first, unsigned last, enum track_call call, const void *caller);
+void track_closing_range(unsigned first, unsigned last, enum track_call call, const void *frame);
 
 /* CLOSING found nothing open. */
 void bad_close_add(const struct closing *closing);

@@ -8,7 +8,7 @@
  *   - A child of vfork runs in the memory of its parent. Whoever is about to
  *     vfork sets a mark for the calling thread (vfork.c); as long as it is set, the
  *     process id is asked for at each record.
- *   - A thread may have a descriptor table of its own. */
+ *   - A thread may have a descriptor table of its own, as the listener has. */
 #include "track/track.h"
 
 #include "track/vfork.h"
@@ -26,6 +26,7 @@ static _Thread_local struct {
 
 static _Atomic uint32_t *alive; /* in the page; 0 in a new child of fork */
 static _Atomic int32_t own_pid;
+static bool (*is_listener)(void);
 static bool ask_always; /* somebody else stands before vfork, and does not call ours */
 
 static int32_t ask_pid(void)
@@ -38,8 +39,9 @@ static void child_after_fork(void)
     atomic_store(alive, 0);
 }
 
-void who_begin(void)
+void who_begin(bool (*is_own_thread)(void))
 {
+    is_listener = is_own_thread;
     static _Atomic uint32_t word;
     alive = &word;
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -66,6 +68,7 @@ static void take_over(void)
 
 static int32_t find_out(void)
 {
+    me.left |= is_listener();
     if (me.left)
         return 0;
     if (atomic_load(alive) == 0)

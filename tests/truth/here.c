@@ -57,8 +57,7 @@ NOINLINE void __wrap_truth_mark(void)
     struct walked *walk = mine;
     walk->true_count = 0;
     _Unwind_Backtrace(record_frame, walk);
-    struct stack_walk own =
-        snag_inside()->stack_here(__builtin_return_address(0), 0, walk->own, TRUTH_FRAMES);
+    struct stack_walk own = snag_inside()->stack_here(STACK_FRAME, 0, walk->own, TRUTH_FRAMES);
     walk->own_count = own.count;
     walk->end = own.end;
     __atomic_store_n(&walk->marked, 1, __ATOMIC_RELEASE);
