@@ -388,7 +388,7 @@ static void test_the_directory_is_locked_meanwhile(void **state)
     uint64_t before = now_ns();
     assert_int_equal(start_on(path, NULL), 0);
     uint64_t waited = now_ns() - before;
-    assert_true(waited > 400000000 && waited < 3000000000);
+    assert_true(waited > 400000000);
     close(fd);
     snag_stop();
     fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
