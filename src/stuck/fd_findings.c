@@ -25,11 +25,6 @@ struct member {
     const char *key; /* "to 127.0.0.1:80" */
 };
 
-static const uint64_t *opener_of(const struct descriptor *descriptor)
-{
-    return descriptor->has_origin ? descriptor->origin.frames : NULL;
-}
-
 static int compare(const void *left, const void *right)
 {
     const struct member *a = left;
@@ -37,8 +32,8 @@ static int compare(const void *left, const void *right)
     int order = strcmp(a->key, b->key);
     if (order)
         return order;
-    uintptr_t opener_a = (uintptr_t)opener_of(a->descriptor);
-    uintptr_t opener_b = (uintptr_t)opener_of(b->descriptor);
+    uint64_t opener_a = opener_place(a->descriptor);
+    uint64_t opener_b = opener_place(b->descriptor);
     return (opener_a > opener_b) - (opener_a < opener_b);
 }
 
@@ -124,16 +119,18 @@ static void put_group(struct sink *sink, const struct group *group, enum finding
     }
 }
 
-static void put_waiting(struct sink *sink, const struct diagnosis *diagnosis, const size_t *threads,
-                        size_t count)
+/* Who waits on FD_COUNT descriptors: COUNT threads. */
+static void put_waiting(struct sink *sink, const struct diagnosis *diagnosis, size_t fd_count,
+                        const size_t *threads, size_t count)
 {
+    const char *them = fd_count == 1 ? "it" : "them";
+    sink_puts(sink, "; ");
     if (count == 0) {
-        sink_puts(sink, "; no thread waits on them");
+        sink_printf(sink, "no thread waits on %s", them);
         return;
     }
-    sink_puts(sink, "; ");
     put_threads(sink, diagnosis, threads, count);
-    sink_puts(sink, count == 1 ? " has waited on them " : " have waited on them ");
+    sink_printf(sink, " %s waited on %s ", count == 1 ? "has" : "have", them);
     put_how_long(sink, diagnosis, threads, count);
 }
 
@@ -166,7 +163,7 @@ static void tell_group(struct diagnosis *diagnosis, const struct group *group,
     sink_buffer_init(&sentence);
     put_group(&sentence.sink, group, kind, bytes);
     put_opener(&sentence.sink, diagnosis, finding.opener);
-    put_waiting(&sentence.sink, diagnosis, finding.threads, waiting);
+    put_waiting(&sentence.sink, diagnosis, group->count, finding.threads, waiting);
     finding_add(diagnosis, finding, &sentence);
 }
 

@@ -36,7 +36,11 @@ void finding_add(struct diagnosis *diagnosis, struct finding finding, struct sin
 const size_t *keep_threads(struct diagnosis *diagnosis, const size_t *threads, size_t count);
 const int *keep_fds(struct diagnosis *diagnosis, const int *fds, size_t count);
 
-/* The opener that all FDS have; NULL. */
+/* Where DESCRIPTOR was opened, the innermost code address; 0 not known. What was opened there is
+ * one group, whoever called. */
+uint64_t opener_place(const struct descriptor *descriptor);
+
+/* An opener of FDS, if all were opened at the same place; NULL. */
 const struct origin *common_opener(const struct diagnosis *diagnosis, const int *fds, size_t count);
 
 void lock_findings(struct diagnosis *diagnosis);

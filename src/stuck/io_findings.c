@@ -18,7 +18,7 @@ struct blocked {
     long call;
     bool on_disk; /* in uninterruptible sleep */
     const char *text;
-    const struct origin *opener; /* of the descriptor */
+    uint64_t opener; /* of the descriptor, see opener_place */
 };
 
 static bool is(const char *word, const char *other)
@@ -82,10 +82,7 @@ static int compare(const void *left, const void *right)
     int order = a->text ? strcmp(a->text, b->text) : 0;
     if (order)
         return order;
-    const uint64_t *frames_a = a->opener ? a->opener->frames : NULL;
-    const uint64_t *frames_b = b->opener ? b->opener->frames : NULL;
-    return ((uintptr_t)frames_a > (uintptr_t)frames_b) -
-           ((uintptr_t)frames_a < (uintptr_t)frames_b);
+    return (a->opener > b->opener) - (a->opener < b->opener);
 }
 
 static void tell(struct diagnosis *diagnosis, const struct blocked *blocked, size_t count,
@@ -113,7 +110,7 @@ static void tell(struct diagnosis *diagnosis, const struct blocked *blocked, siz
         .fd_count = fd_count,
         .holder = SIZE_MAX,
         .cycle = SIZE_MAX,
-        .opener = blocked[0].opener,
+        .opener = common_opener(diagnosis, fds, fd_count),
     };
     if (!finding.threads || !finding.fds)
         return;
@@ -133,13 +130,13 @@ static void tell(struct diagnosis *diagnosis, const struct blocked *blocked, siz
     finding_add(diagnosis, finding, &sentence);
 }
 
-static const struct origin *opener_of(const struct diagnosis *diagnosis, size_t index)
+static uint64_t opener_of(const struct diagnosis *diagnosis, size_t index)
 {
     const struct wait *wait = &diagnosis->facts->waits->waits[index];
     const struct descriptor *descriptor = diagnosis->facts->fds && wait->fd >= 0
                                               ? fd_dump_find(diagnosis->facts->fds, wait->fd)
                                               : NULL;
-    return descriptor && descriptor->has_origin ? &descriptor->origin : NULL;
+    return descriptor ? opener_place(descriptor) : 0;
 }
 
 static size_t gather(const struct diagnosis *diagnosis, struct blocked *blocked)

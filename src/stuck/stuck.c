@@ -77,15 +77,21 @@ const int *keep_fds(struct diagnosis *diagnosis, const int *fds, size_t count)
     return kept;
 }
 
+uint64_t opener_place(const struct descriptor *descriptor)
+{
+    bool known = descriptor->has_origin && descriptor->origin.frame_count > 0;
+    return known ? descriptor->origin.frames[0] : 0;
+}
+
 const struct origin *common_opener(const struct diagnosis *diagnosis, const int *fds, size_t count)
 {
     const struct origin *opener = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct descriptor *descriptor = fd_dump_find(diagnosis->facts->fds, fds[i]);
-        if (!descriptor || !descriptor->has_origin ||
-            (opener && opener->frames != descriptor->origin.frames))
+        if (!descriptor || opener_place(descriptor) == 0 ||
+            (opener && opener->frames[0] != opener_place(descriptor)))
             return NULL;
-        opener = &descriptor->origin;
+        opener = opener ? opener : &descriptor->origin;
     }
     return opener;
 }

@@ -168,9 +168,11 @@ void stuck_write_text(struct sink *sink, const struct stuck_list *list,
         sink_puts(sink, "nothing stuck\n");
     for (size_t i = 0; i < list->count; i++)
         put_finding(sink, facts, &list->findings[i], i + 1);
-    sink_printf(sink, "\n%zu threads", facts->threads->count);
+    sink_printf(sink, "\n%zu thread%s", facts->threads->count,
+                facts->threads->count == 1 ? "" : "s");
     if (facts->fds)
-        sink_printf(sink, " and %zu descriptors", facts->fds->count);
+        sink_printf(sink, " and %zu descriptor%s", facts->fds->count,
+                    facts->fds->count == 1 ? "" : "s");
     sink_puts(sink, " were looked at\n");
     if (!facts->threads->listed_all)
         sink_puts(sink, "the list of threads could not be read to its end: some are missing\n");
