@@ -4,6 +4,7 @@
  * have not run in between. */
 #include "reports/picture.h"
 
+#include "modules/modules.h"
 #include "reports/reports.h"
 #include "sources/fds.h"
 #include "sources/threads.h"
@@ -20,7 +21,10 @@ static int fill(struct lab *lab, bool with_fds, struct picture *picture)
     int status = thread_source_dump(lab->threads, THREADS_BUDGET_NS, &picture->threads);
     if (status)
         return status;
-    if (with_fds && lab->fds)
+    /* Tracking's tables are found by them, and no stack may have been walked. */
+    if (modules_count(lab->modules) == 0)
+        modules_refresh(lab->modules);
+    if (with_fds)
         status = fd_source_dump(lab->fds, false, FDS_BUDGET_NS, &picture->fds);
     if (status)
         return status;
