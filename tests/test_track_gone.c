@@ -48,10 +48,11 @@ static bool opened_by(int fd, const char *function)
 {
     struct origin origin;
     assert_true(tracking_fd(look.tracking, fd, &origin));
-    const char *found = track_function(&look, &origin);
-    if (strcmp(found, function) != 0)
-        print_error("fd %d: opened by %s, not by %s\n", fd, found, function);
-    return strcmp(found, function) == 0 && track_has_function(&look, &origin, "main");
+    bool found = track_has_function(&look, &origin, function);
+    if (!found)
+        print_error("fd %d: opened by %s, not by %s\n", fd, track_function(&look, &origin),
+                    function);
+    return found && track_has_function(&look, &origin, "main");
 }
 
 static void test_another_in_its_place(void **state)
@@ -108,7 +109,8 @@ static void test_no_name_from_another_file(void **state)
     assert_int_equal(place, other);
     assert_true(track_look_again(&look));
     assert_true(tracking_fd(look.tracking, fd, &origin));
-    assert_int_equal(strncmp(track_function(&look, &origin), "plugin.so+0x", 12), 0);
+    assert_true(track_has_function(&look, &origin, "plugin.so+0x*"));
+    assert_false(track_has_function(&look, &origin, "second_plugin_opens"));
     assert_true(opened_by(newer, "second_plugin_opens"));
     unlink(copy);
     rmdir(directory);

@@ -104,8 +104,10 @@ static void test_closed_twice(void **state)
     assert_string_equal(last->closed.call, "close");
     assert_string_equal(last->before.call, "close");
     assert_int_equal(last->closed.tid, gettid());
-    assert_string_equal(track_function(&look, &last->closed), "second_closer");
-    assert_string_equal(track_function(&look, &last->before), "rightful_owner");
+    /* Not always innermost: a sanitizer's own close may lie between. */
+    assert_true(track_has_function(&look, &last->closed, "second_closer"));
+    assert_false(track_has_function(&look, &last->closed, "rightful_owner"));
+    assert_true(track_has_function(&look, &last->before, "rightful_owner"));
 }
 
 /* A stream whose descriptor somebody else has closed. */
@@ -122,7 +124,7 @@ static void test_stream_closed_twice(void **state)
     tracking_double_closes(look.tracking, &list, &count);
     assert_true(count > 0);
     assert_string_equal(list[count - 1].closed.call, "fclose");
-    assert_string_equal(track_function(&look, &list[count - 1].before), "rightful_owner");
+    assert_true(track_has_function(&look, &list[count - 1].before, "rightful_owner"));
 }
 
 static void test_a_loop_over_all_numbers_takes_one_place(void **state)
@@ -218,6 +220,11 @@ static void *exits_main(void *argument)
     pthread_exit(NULL);
 }
 
+/* ThreadSanitizer does not know such threads. */
+#if !defined(__SANITIZE_THREAD__)
+#define HAVE_ISO_THREADS 1
+#define HAVE_THREADS_AFTER_FORK true
+
 static int iso_main(void *argument)
 {
     *(pid_t *)argument = gettid();
@@ -226,18 +233,20 @@ static int iso_main(void *argument)
     return 77;
 }
 
-static NOINLINE pthread_t thread_starter(void *(*function)(void *), pid_t *tid)
-{
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, function, tid), 0);
-    STAY();
-    return thread;
-}
-
 static NOINLINE thrd_t iso_starter(pid_t *tid)
 {
     thrd_t thread;
     assert_int_equal(thrd_create(&thread, iso_main, tid), thrd_success);
+    STAY();
+    return thread;
+}
+
+#endif
+
+static NOINLINE pthread_t thread_starter(void *(*function)(void *), pid_t *tid)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, function, tid), 0);
     STAY();
     return thread;
 }
@@ -253,22 +262,32 @@ static void test_threads(void **state)
 {
     (void)state;
     struct origin origin;
-    int status;
     pthread_barrier_init(&barrier, NULL, 4);
     pthread_t one = thread_starter(posix_main, &tids[0]);
     pthread_t two = thread_starter(exits_main, &tids[1]);
+#if defined(HAVE_ISO_THREADS)
     thrd_t three = iso_starter(&tids[2]);
+    const char *call = "thrd_create", *starter = "iso_starter";
+#else
+    pthread_t three = thread_starter(posix_main, &tids[2]);
+    const char *call = "pthread_create", *starter = "thread_starter";
+#endif
     pthread_barrier_wait(&barrier);
     assert_true(track_look_again(&look));
     assert_true(thread_known(tids[0], "pthread_create", "thread_starter"));
     assert_true(thread_known(tids[1], "pthread_create", "thread_starter"));
-    assert_true(thread_known(tids[2], "thrd_create", "iso_starter"));
+    assert_true(thread_known(tids[2], call, starter));
     assert_false(tracking_thread(look.tracking, gettid(), &origin)); /* nobody started main */
     pthread_barrier_wait(&barrier);
     pthread_join(one, NULL);
     pthread_join(two, NULL);
+#if defined(HAVE_ISO_THREADS)
+    int status;
     assert_int_equal(thrd_join(three, &status), thrd_success);
     assert_int_equal(status, 77);
+#else
+    pthread_join(three, NULL);
+#endif
     assert_true(track_look_again(&look));
     for (int i = 0; i < 3; i++)
         assert_false(tracking_thread(look.tracking, tids[i], &origin));
@@ -349,6 +368,10 @@ static void *churn(void *argument)
     return argument;
 }
 
+#if !defined(HAVE_THREADS_AFTER_FORK)
+#define HAVE_THREADS_AFTER_FORK false /* ThreadSanitizer ends such a child */
+#endif
+
 static void test_fork(void **state)
 {
     (void)state;
@@ -360,7 +383,7 @@ static void test_fork(void **state)
     for (int i = 0; i < 60; i++) {
         pid_t pid = fork();
         if (pid == 0)
-            in_forked_child(fd, true);
+            in_forked_child(fd, HAVE_THREADS_AFTER_FORK);
         assert_int_equal(status_of(pid), 0);
     }
     /* Past the fork handlers of the C library. */

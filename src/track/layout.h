@@ -18,7 +18,6 @@
 #ifndef SNAG_TRACK_LAYOUT_H
 #define SNAG_TRACK_LAYOUT_H
 
-#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -45,9 +44,9 @@ enum track_state {
     TRACK_LOST /* written by two at once */
 };
 
-/* A descriptor number. */
+/* A descriptor number. One to a line of the cache: the chunks begin at pages. */
 struct track_fd {
-    alignas(64) _Atomic uint32_t busy;
+    _Atomic uint32_t busy;
     _Atomic uint32_t version;
     _Atomic uint32_t state;       /* enum track_state */
     _Atomic uint16_t opened_call; /* enum track_call */
@@ -57,13 +56,18 @@ struct track_fd {
     uint64_t unused[2];
 };
 
-/* A thread that is there now. Written by that thread alone. */
+_Static_assert(sizeof(struct track_fd) == 64, "one to a line of the cache");
+
+/* A thread that is there now. Written by its creator before it begins, then by
+ * that thread alone. */
 struct track_thread {
-    _Atomic int32_t tid; /* last to be set, first to be cleared; 0: the slot is free */
+    _Atomic int32_t tid; /* last to be set, first to be cleared; 0: none yet, or the slot is free */
     _Atomic uint32_t epoch;
     _Atomic uint32_t call;
     _Atomic uint32_t next_free; /* slot number plus one */
     struct track_event created;
+    uint64_t start; /* what it is to do: for the thread itself */
+    uint64_t argument;
 };
 
 /* A close of a descriptor that was not open: the same two stacks come once. */

@@ -1,31 +1,23 @@
 /* threads.c: who started each thread; see layout.h.
  *
- * A thread that is created through our pthread_create or thrd_create takes a
- * slot before its function is called, and gives it back at its end, however
- * it ends, by the destructor of a thread-specific value. Free slots are a
- * list; its head carries a tag that grows, so that a slot which was taken and given back meanwhile
- * is not mistaken for one that never moved. */
+ * Whoever creates a thread through our pthread_create or thrd_create takes a
+ * slot for it; the thread enters its id before its function is called, and
+ * gives the slot back at its end, however it ends, by the destructor of a
+ * thread-specific value. Free slots are a list; its head carries a tag that grows, so that a slot
+ * which was taken and given back meanwhile is not mistaken for one that never moved.
+ *
+ * Under a sanitizer the function to be called is the sanitizer's, and it does not know the thread
+ * before that: so this file is compiled without, and the new thread calls nothing that it stands
+ * before (free, for one). */
 #include "track/track.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <threads.h>
 #include <unistd.h>
-
-/* What a new thread is told; it frees it. */
-struct birth {
-    enum track_call call;
-    struct moment created;
-    union {
-        void *(*posix)(void *);
-        int (*iso)(void *);
-    } start;
-    void *argument;
-};
 
 static pthread_key_t end_of_thread;
 static bool have_key;
@@ -101,91 +93,86 @@ void threads_forget(void)
     atomic_store(&snag_track_root.free_thread, 0);
 }
 
-static void enter_table(const struct birth *birth)
+/* A slot for the thread that CALL is about to create; NULL when nothing is to be recorded. */
+static struct track_thread *slot_for(enum track_call call, const void *frame, uint32_t *number)
 {
-    uint32_t number;
-    if (!have_key)
-        return;
-    struct track_thread *slot = take_free(&number);
+    struct moment now;
+    if (!have_key || !moment_take(&now, frame))
+        return NULL;
+    int before = errno;
+    struct track_thread *slot = take_free(number);
     if (!slot) {
-        number = atomic_fetch_add(&snag_track_root.thread_count, 1);
-        slot = slot_at(number);
+        *number = atomic_fetch_add(&snag_track_root.thread_count, 1);
+        slot = slot_at(*number);
     }
-    if (!slot || pthread_setspecific(end_of_thread, (void *)(uintptr_t)(number + 1)) != 0) {
+    errno = before;
+    if (!slot) {
         atomic_fetch_add_explicit(&snag_track_root.lost, 1, memory_order_relaxed);
-        return;
+        return NULL;
     }
     atomic_store_explicit(&slot->epoch, atomic_load(&snag_track_root.epoch), memory_order_relaxed);
-    atomic_store_explicit(&slot->call, (uint32_t)birth->call, memory_order_relaxed);
-    event_store(&slot->created, &birth->created);
-    /* Not by who_am_i(): whether this becomes the listener's thread is not known yet. */
-    atomic_store_explicit(&slot->tid, (int32_t)syscall(SYS_gettid), memory_order_release);
+    atomic_store_explicit(&slot->call, (uint32_t)call, memory_order_relaxed);
+    event_store(&slot->created, &now);
+    return slot;
 }
 
-/* Frees BIRTH. */
-static __attribute__((noinline)) void begin_thread(struct birth *birth)
+static void *number_as_argument(uint32_t number)
 {
-    enter_table(birth);
-    free(birth);
+    return (void *)(uintptr_t)(number + 1);
+}
+
+/* What the new thread does first. */
+static __attribute__((noinline)) struct track_thread *begin_thread(void *argument)
+{
+    struct track_thread *slot = slot_at((uint32_t)(uintptr_t)argument - 1);
+    if (pthread_setspecific(end_of_thread, argument) == 0) /* else it could not be given back */
+        atomic_store_explicit(&slot->tid, (int32_t)syscall(SYS_gettid), memory_order_release);
+    return slot;
 }
 
 /* These two end in a jump to the thread's own function, so that its stack looks as it does without
- * us: nothing of theirs is in memory by then. */
+ * us. */
 
 static void *posix_thread(void *argument)
 {
-    struct birth *birth = argument;
-    void *(*start)(void *) = birth->start.posix;
-    void *own = birth->argument;
-    begin_thread(birth);
-    return start(own);
+    struct track_thread *slot = begin_thread(argument);
+    void *(*start)(void *) = (void *(*)(void *))(uintptr_t)slot->start;
+    return start((void *)(uintptr_t)slot->argument);
 }
 
 static int iso_thread(void *argument)
 {
-    struct birth *birth = argument;
-    int (*start)(void *) = birth->start.iso;
-    void *own = birth->argument;
-    begin_thread(birth);
-    return start(own);
-}
-
-/* NULL when nothing is to be recorded, or there is no memory. */
-static struct birth *birth_of(enum track_call call, const void *frame)
-{
-    struct moment now;
-    if (!moment_take(&now, frame))
-        return NULL;
-    struct birth *birth = malloc(sizeof *birth);
-    if (birth)
-        *birth = (struct birth){ .call = call, .created = now };
-    return birth;
+    struct track_thread *slot = begin_thread(argument);
+    int (*start)(void *) = (int (*)(void *))(uintptr_t)slot->start;
+    return start((void *)(uintptr_t)slot->argument);
 }
 
 INTERPOSE(int, pthread_create,
           (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *),
            void *argument))
 {
-    struct birth *birth = birth_of(CALL_pthread_create, STACK_FRAME);
-    if (!birth)
+    uint32_t number;
+    struct track_thread *slot = slot_for(CALL_pthread_create, STACK_FRAME, &number);
+    if (!slot)
         return REAL(pthread_create)(thread, attributes, start, argument);
-    birth->start.posix = start;
-    birth->argument = argument;
-    int status = REAL(pthread_create)(thread, attributes, posix_thread, birth);
+    slot->start = (uintptr_t)start;
+    slot->argument = (uintptr_t)argument;
+    int status = REAL(pthread_create)(thread, attributes, posix_thread, number_as_argument(number));
     if (status != 0)
-        free(birth);
+        give_back(slot, number);
     return status;
 }
 
 INTERPOSE(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument))
 {
-    struct birth *birth = birth_of(CALL_thrd_create, STACK_FRAME);
-    if (!birth)
+    uint32_t number;
+    struct track_thread *slot = slot_for(CALL_thrd_create, STACK_FRAME, &number);
+    if (!slot)
         return REAL(thrd_create)(thread, start, argument);
-    birth->start.iso = start;
-    birth->argument = argument;
-    int status = REAL(thrd_create)(thread, iso_thread, birth);
+    slot->start = (uintptr_t)start;
+    slot->argument = (uintptr_t)argument;
+    int status = REAL(thrd_create)(thread, iso_thread, number_as_argument(number));
     if (status != thrd_success)
-        free(birth);
+        give_back(slot, number);
     return status;
 }

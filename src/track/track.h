@@ -10,8 +10,7 @@
  *     real.c       the real functions, next in the loader's order
  *
  * What is written is in layout.h, for readers outside. Everything here may run
- * in a signal handler: no lock is waited for, nothing is malloc'd (but for pthread_create,
- * which does so itself), errno is left as it was. */
+ * in a signal handler: no lock is waited for, nothing is malloc'd, errno is left as it was. */
 #ifndef SNAG_TRACK_TRACK_H
 #define SNAG_TRACK_TRACK_H
 

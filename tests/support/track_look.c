@@ -48,8 +48,11 @@ const char *track_function(struct track_look *look, const struct origin *origin)
 
 bool track_has_function(struct track_look *look, const struct origin *origin, const char *name)
 {
-    for (size_t i = 0; i < origin->frame_count; i++)
-        if (strcmp(function_at(look, origin->frames[i]), name) == 0)
+    size_t length = strcspn(name, "*");
+    for (size_t i = 0; i < origin->frame_count; i++) {
+        const char *function = function_at(look, origin->frames[i]);
+        if (strncmp(function, name, length) == 0 && (name[length] == '*' || !function[length]))
             return true;
+    }
     return false;
 }

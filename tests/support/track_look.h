@@ -25,7 +25,7 @@ bool track_look_again(struct track_look *look);
 /* The name of the innermost function in ORIGIN; "" without frames. Valid until the next call. */
 const char *track_function(struct track_look *look, const struct origin *origin);
 
-/* Whether any function of ORIGIN has that name. */
+/* Whether any function of ORIGIN has that name; NAME may end in * for all that begin so. */
 bool track_has_function(struct track_look *look, const struct origin *origin, const char *name);
 
 #endif
