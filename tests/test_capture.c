@@ -544,7 +544,7 @@ static void test_a_slot_changes_hands_once(void **state)
     /* Bound to another thread by now: not a byte of it is touched. */
     atomic_store(&slot->tid, 1);
     atomic_store(&slot->word, slot_word(generation + 1, SLOT_ASKED));
-    memset(&slot->registers, 0x77, sizeof slot->registers);
+    slot->registers.ip = UINT64_C(0x7777777777777777);
     uint32_t done = atomic_load(&ask_table->done);
     assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), worker.tid, SIGURG, &info), 0);
     sleep_ms(50);

@@ -198,6 +198,9 @@ HANDLER_CODE static void hand_on(_Atomic uint64_t *previous, int number, siginfo
         ((void (*)(int, siginfo_t *, void *))address)(number, info, context);
     else
         ((void (*)(int))address)(number);
+    /* No tail call: else a handler that itself ends in a call of ours would bring it with the
+     * restorer above it on the stack, as if the kernel had called. */
+    __asm__ volatile("" : : : "memory");
 }
 
 HANDLER_CODE void ask_handler(int number, siginfo_t *info, void *context)
