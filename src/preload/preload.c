@@ -25,37 +25,46 @@ static bool is_ours(const char *start, const char *end)
     return (size_t)(end - name) > strlen(OURS) && strncmp(name, OURS, strlen(OURS)) == 0;
 }
 
-/* What is left of the list TEXT without our libraries; NULL without memory. */
-static char *without_ours(const char *text)
+/* Takes our libraries out of the list TEXT, in place. */
+static void leave_list(char *text)
 {
     static const char separators[] = ": ";
-    char *rest = malloc(strlen(text) + 1);
-    size_t length = 0;
-    while (rest && *text) {
-        size_t part = strcspn(text, separators);
-        if (part > 0 && !is_ours(text, text + part)) {
-            if (length > 0)
-                rest[length++] = ':';
-            memcpy(rest + length, text, part);
-            length += part;
+    char *to = text;
+    const char *from = text;
+    while (*from) {
+        size_t length = strcspn(from, separators);
+        if (length > 0 && !is_ours(from, from + length)) {
+            if (to > text)
+                *to++ = ':';
+            memmove(to, from, length);
+            to += length;
         }
-        text += part + strspn(text + part, separators);
+        from += length;
+        from += strspn(from, separators);
     }
-    if (rest)
-        rest[length] = 0;
-    return rest;
+    *to = 0;
 }
 
+/* What follows NAME= in ENTRY of the environment, or NULL. */
+static char *value_of(char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : NULL;
+}
+
+/* By hand: a program may have a setenv and an unsetenv of its own, as bash
+ * has, which do not do this before it has begun. */
 static void leave_environment(void)
 {
-    const char *list = getenv("LD_PRELOAD");
-    char *rest = list ? without_ours(list) : NULL;
-    if (rest && *rest)
-        setenv("LD_PRELOAD", rest, 1);
-    else if (list && rest)
-        unsetenv("LD_PRELOAD");
-    free(rest);
-    unsetenv("SNAG_PRELOAD");
+    char **to = environ;
+    for (char **from = environ; *from; from++) {
+        char *list = value_of(*from, "LD_PRELOAD");
+        if (list)
+            leave_list(list);
+        if ((!list || *list) && !value_of(*from, "SNAG_PRELOAD"))
+            *to++ = *from;
+    }
+    *to = NULL;
 }
 
 /* A failure was said by snag_start; the program goes on. */
