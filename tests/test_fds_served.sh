@@ -99,4 +99,25 @@ if command -v go >/dev/null; then
     [ "$(grep -cE 'kind:\[timerfd\]' "$work/dump")" = 7 ] || fail "the difference has not seven timers"
     [ "$(grep -cE 'kind:\[' "$work/dump")" = 7 ] || fail "the difference has more than the timers"
 fi
+
+# With tracking each is shown with whoever opened it, and for how long it has been open.
+track=$SNAG_BUILD/src/libsnag-track.so
+if [ -e "$track" ] && [ "${SNAG_ENGINE_IS_LINKED:-0}" != 1 ]; then
+    service tracked env LD_PRELOAD="$track" "$SNAG_BUILD/tests/programs/descriptors"
+    port=$(sed -n 's/^port=//p' "$work/tracked.log")
+    get "http://$address/debug/fds" -o "$work/tracked" || fail "GET /debug/fds, tracked"
+    says tracked "^40 tcp CLOSE_WAIT to 127\\.0\\.0\\.1:$port, 400 bytes unread, opened by leak_connection at descriptors\\.c:[0-9]+, oldest "
+    says tracked '^    #[0-9]+ +main at '
+    says tracked '^1 file deleted from /tmp, opened by [a-z_]+ '
+    get "http://$address/debug/pprof/fds?debug=2" -o "$work/blocks" || fail "GET debug=2, tracked"
+    [ "$(grep -cE '^     opened by socket\(\) in thread [0-9]+ .* ago$' "$work/blocks")" -ge 41 ] ||
+        fail "not every socket has its opener"
+    if command -v go >/dev/null; then
+        get "http://$address/debug/pprof/fds" -o "$work/tracked.pb.gz" || fail "GET fds, tracked"
+        pprof -top "$work/tracked.pb.gz"
+        says dump '^ +40 .* leak_connection'
+        pprof -sample_index=age -top "$work/tracked.pb.gz"
+        says dump '^ +[0-9.]+(ms|s|mins) .* leak_connection'
+    fi
+fi
 exit "$failed"

@@ -4,6 +4,7 @@
  * says costs several times the rest, so it is read only for the forms that show it. */
 #include "reports/catalogue.h"
 
+#include "modules/modules.h"
 #include "profile/profile.h"
 #include "sources/fds.h"
 #include "views/fds_view.h"
@@ -18,6 +19,7 @@ static long count(struct lab *lab)
 static int take_dump(struct lab *lab, bool with_details, void **dump)
 {
     struct fd_dump *fds = NULL;
+    modules_refresh(lab->modules); /* tells where tracking has its tables, and names its stacks */
     int status = fd_source_dump(lab->fds, with_details, DUMP_BUDGET_NS, &fds);
     if (status == 0)
         *dump = fds;
