@@ -59,6 +59,9 @@ ends()
 # The listener, and who opened what.
 service plain "$snag" run --listen 127.0.0.1:0 "$work/plain" stay
 grep -qE "^snag: plain \(pid [0-9]+\) listens on 127.0.0.1:[0-9]+$" "$work/plain.log" || fail "what it says: $(cat "$work/plain.log")"
+# Descriptors first: nothing else has had to look what is mapped.
+get "http://$address/debug/fds" >"$work/fds"
+says_not "$work/fds" "not in the process" "tracking is not found by the first request"
 for ((i = 0; i < 100; i++)); do [ "$(threads_total "$address")" = 4 ] && break; sleep 0.1; done
 [ "$(threads_total "$address")" = 4 ] || fail "it has $(threads_total "$address") threads"
 get "http://$address/debug/threads" >"$work/threads"

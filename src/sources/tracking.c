@@ -94,14 +94,9 @@ void tracking_free(struct tracking *tracking)
 }
 
 /* Looks at the modules that came since the last time. */
-static bool find_root(struct tracking *tracking)
+static bool search_modules(struct tracking *tracking)
 {
     static const char library[] = "libsnag-track";
-    if (tracking->module && !tracking->module->retired)
-        return true;
-    tracking->module = NULL;
-    free(tracking->guests); /* of tables that are gone with their library */
-    tracking->guests = NULL;
     for (; tracking->searched < modules_count(tracking->modules); tracking->searched++) {
         const struct module *module = modules_at(tracking->modules, tracking->searched);
         if (module->retired || !module->is_elf ||
@@ -114,6 +109,19 @@ static bool find_root(struct tracking *tracking)
         return true;
     }
     return false;
+}
+
+static bool find_root(struct tracking *tracking)
+{
+    if (tracking->module && !tracking->module->retired)
+        return true;
+    tracking->module = NULL;
+    free(tracking->guests); /* of tables that are gone with their library */
+    tracking->guests = NULL;
+    if (search_modules(tracking))
+        return true;
+    /* Nobody may have had a reason yet to look what is mapped. */
+    return modules_refresh(tracking->modules) == 0 && search_modules(tracking);
 }
 
 static bool read_root(struct tracking *tracking)
