@@ -329,6 +329,9 @@ static void plant(void)
     for (size_t i = 0; i < actor_count; i++)
         if (pthread_create(&threads[i], NULL, act, (void *)(uintptr_t)&scene->actors[i]))
             abort();
+    for (size_t i = 0; i < actor_count; i++)
+        if (scene->actors[i].want == EXIT)
+            pthread_detach(threads[i]);
     while (holding < actor_count)
         usleep(1000);
     for (; waiting < actor_count; waiting++)
@@ -456,9 +459,23 @@ static int play(const char *name)
 
 /* ---- the test ---- */
 
+/* ThreadSanitizer has a pthread_once of its own, which keeps nothing where it is looked for. */
+static bool has_a_strange_once(const struct scene *planted)
+{
+#if defined(__SANITIZE_THREAD__)
+    for (size_t i = 0; i < ACTORS_MAX; i++)
+        if (planted->types[i] == ONCE)
+            return true;
+#endif
+    (void)planted;
+    return false;
+}
+
 static void test_scene(void **state)
 {
     const struct scene *planted = *state;
+    if (has_a_strange_once(planted))
+        skip();
     pid_t pid = fork();
     if (pid == 0) {
         execl("/proc/self/exe", "test_deadlocks", planted->name, (char *)NULL);

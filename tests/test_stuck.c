@@ -117,6 +117,19 @@ static void expect_count(const struct looked *looked, size_t count)
     fail_msg("%zu findings, expected %zu", looked->list->count, count);
 }
 
+/* Without tracking, as in builds for sanitizers, no opener is known: PATTERN without its words. */
+static char *known_part(const struct looked *looked, const char *pattern)
+{
+    static const char begin[] = ", opened by ";
+    static const char end[] = ".c:*";
+    char *copy = strdup(pattern);
+    char *opener = looked->facts.tracking ? NULL : strstr(copy, begin);
+    char *after = opener ? strstr(opener, end) : NULL;
+    if (after)
+        memmove(opener, after + strlen(end), strlen(after + strlen(end)) + 1);
+    return copy;
+}
+
 /* Finding INDEX is of KIND, and its sentence is PATTERN, in which a * stands for anything. */
 static const struct finding *expect(const struct looked *looked, size_t index,
                                     enum finding_kind kind, const char *pattern)
@@ -128,7 +141,8 @@ static const struct finding *expect(const struct looked *looked, size_t index,
     const struct finding *finding = &looked->list->findings[index];
     const char *at = finding->sentence;
     bool good = finding->kind == kind;
-    char *copy = strdup(pattern);
+    char *copy = known_part(looked, pattern);
+    bool open_end = copy[0] && copy[strlen(copy) - 1] == '*';
     char *rest = copy;
     bool first = true;
     for (char *part; good && (part = strsep(&rest, "*")) != NULL; first = false) {
@@ -136,7 +150,7 @@ static const struct finding *expect(const struct looked *looked, size_t index,
         good = found && (!first || found == at);
         at = found ? found + strlen(part) : at;
     }
-    good = good && (*at == 0 || pattern[strlen(pattern) - 1] == '*');
+    good = good && (*at == 0 || open_end);
     free(copy);
     if (!good) {
         print_all(looked);
@@ -540,7 +554,7 @@ static void scene_blocked(void)
     const struct finding *finding = expect(&looked, 0, FINDING_BLOCKED, pattern);
     assert_int_equal(finding->thread_count, 5);
     assert_int_equal(finding->fd_count, 5);
-    assert_non_null(finding->opener);
+    assert_int_equal(finding->opener != NULL, looked.facts.tracking != NULL);
     bool pipe_first = strstr(looked.list->findings[1].sentence, "pipe") != NULL;
     finding = expect(&looked, pipe_first ? 1 : 2, FINDING_BLOCKED,
                      "thread writer has been in write() for 20 min on a full pipe, opened by "
@@ -671,6 +685,8 @@ static void scene_double_close(void)
     for (int i = 0; i < 3; i++)
         close_it(fd);
     struct looked looked = look(0, 0);
+    if (!looked.facts.tracking)
+        skip();
     expect_count(&looked, 1);
     char pattern[128];
     snprintf(pattern, sizeof pattern,
@@ -703,7 +719,7 @@ static void scene_all(void)
     assert_int_equal(strncmp(text.bytes, "1. threads first and second wait for each other", 47), 0);
     assert_non_null(strstr(text.bytes, "locks_a_b at "));
     assert_non_null(strstr(text.bytes, "locks_b_a at "));
-    assert_non_null(strstr(text.bytes, "call_peer at "));
+    assert_int_equal(strstr(text.bytes, "call_peer at ") != NULL, looked.facts.tracking != NULL);
     sink_buffer_free(&text);
     look_away(&looked);
 }

@@ -30,6 +30,7 @@ pid_t own_tid(void)
 void cannot(struct way *way, const char *what)
 {
     snprintf(way->skip, sizeof way->skip, "%s: %s", what, strerror(errno));
+    way->skipped = true;
     pthread_exit(NULL);
 }
 
@@ -65,7 +66,7 @@ static bool is_blocked(pid_t tid)
 static void wait_until_blocked(const struct way *way)
 {
     for (int i = 0; i < 2000; i++) {
-        if (way->skip[0] || (way->tid && is_blocked(way->tid)))
+        if (way->skipped || (way->tid && is_blocked(way->tid)))
             return;
         usleep(1000);
     }
@@ -81,7 +82,7 @@ static int failures;
         failures++;                                                                                \
     } while (0)
 
-static void check(const struct way *way, const struct seen_waits *seen)
+static void check_way(const struct way *way, const struct seen_waits *seen)
 {
     const struct seen_wait *wait = seen_find(seen, way->tid);
     const char *on = way->kind->on ? way->kind->on : way->made;
@@ -135,11 +136,11 @@ int main(void)
         return 1;
     size_t skipped = 0;
     for (size_t i = 0; i < way_count; i++) {
-        if (ways[i].skip[0])
+        if (ways[i].skipped)
             printf("%s: skipped: %s\n", ways[i].kind->name, ways[i].skip);
         else
-            check(&ways[i], &seen);
-        skipped += ways[i].skip[0] != 0;
+            check_way(&ways[i], &seen);
+        skipped += ways[i].skipped;
     }
     seen_free(&seen);
     fds_clean_up();

@@ -38,7 +38,8 @@ struct way {
     const void *object; /* NULL: not checked */
     pid_t holder;       /* 0: not checked */
     bool timed;
-    char skip[128]; /* why it cannot be tried here */
+    char skip[128]; /* why it cannot be tried here, if ... */
+    _Atomic bool skipped;
     _Atomic pid_t tid;
 };
 

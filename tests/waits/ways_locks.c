@@ -346,6 +346,10 @@ static int pauses_c11(void *tid)
 
 static NOINLINE void in_c11_join(struct way *way)
 {
+#if defined(__SANITIZE_THREAD__)
+    errno = ENOSYS;
+    cannot(way, "thrd_create under ThreadSanitizer, which does not know it");
+#endif
     thrd_t thread;
     _Atomic pid_t tid = 0;
     thrd_create(&thread, pauses_c11, (void *)&tid);
@@ -358,6 +362,10 @@ static NOINLINE void in_c11_join(struct way *way)
 
 static NOINLINE void in_once(struct way *way)
 {
+#if defined(__SANITIZE_THREAD__)
+    errno = ENOSYS;
+    cannot(way, "pthread_once under ThreadSanitizer, which has one of its own");
+#endif
     held_by_holder(way, &held.once, "once run by holder");
     pthread_once(&held.once, never_done);
     STAY();
