@@ -9,8 +9,10 @@
 /* cmocka wants the four above before it */
 #include <cmocka.h>
 
+#include "track/layout.h"
 #include "track_look.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -34,6 +36,15 @@
 extern char **environ;
 
 static struct track_look look;
+
+/* The tables themselves, for what cannot be brought about from outside. */
+static struct track_root *tables(void)
+{
+    struct track_root *root = dlsym(RTLD_DEFAULT, TRACK_ROOT_SYMBOL);
+    assert_non_null(root);
+    assert_int_equal(root->magic, TRACK_MAGIC);
+    return root;
+}
 
 static bool known(int fd, const char *call, const char *function)
 {
@@ -176,6 +187,37 @@ static void test_replaced(void **state)
     assert_true(unknown(fd));
 }
 
+static struct track_fd *entry_of(int fd)
+{
+    uint64_t chunk = tables()->fd_chunks[fd / (int)TRACK_FD_CHUNK];
+    return (struct track_fd *)(uintptr_t)chunk + fd % (int)TRACK_FD_CHUNK;
+}
+
+/* An entry that somebody is writing at this moment. */
+static void test_busy(void **state)
+{
+    (void)state;
+    int fd = first_opener();
+    assert_true(track_look_again(&look));
+    uint64_t lost = tracking_lost(look.tracking);
+    assert_int_equal(close(fd), 0);
+    /* A thread of the parent, when this process was forked from it: taken over. */
+    entry_of(fd)->busy = tables()->epoch + 7;
+    entry_of(fd)->version |= 1;
+    assert_int_equal(first_opener(), fd);
+    assert_true(known(fd, "open", "first_opener"));
+    assert_int_equal(tracking_lost(look.tracking), lost);
+    assert_int_equal(close(fd), 0);
+    /* Another thread of this one: nobody waits, and nothing false is said. */
+    entry_of(fd)->busy = tables()->epoch;
+    assert_int_equal(first_opener(), fd);
+    assert_true(unknown(fd));
+    assert_int_equal(tracking_lost(look.tracking), lost + 1);
+    entry_of(fd)->busy = 0;
+    assert_int_equal(close(fd), 0);
+    tables()->lost = lost;
+}
+
 /* What is opened or closed past the C library. */
 static void test_past_the_library(void **state)
 {
@@ -312,6 +354,7 @@ static void test_many_short_threads(void **state)
     }
     assert_true(track_look_again(&look));
     assert_int_equal(tracking_lost(look.tracking), 0);
+    assert_true(tables()->thread_count < 100);
 }
 
 /* Children. Each reports by its exit status: 0 all is well, else the line. */
@@ -645,6 +688,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_loop_over_all_numbers_takes_one_place),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_busy),
         cmocka_unit_test(test_past_the_library),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_many_short_threads),
