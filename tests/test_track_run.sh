@@ -148,6 +148,11 @@ ends 7 env LD_PRELOAD="$SNAG_BUILD/src/libsnag-track.so" "$work/static"
 cmake --install "$SNAG_BUILD" --prefix "$work/prefix" >"$work/install.log" 2>&1 || fail "cmake --install: $(tail -n 2 "$work/install.log")"
 ends 7 "$work/prefix/bin/snag" run --listen 127.0.0.1:0 "$work/plain"
 says "$work/err" "listens on" "the installed command"
+libraries=$(dirname "$(find "$work/prefix" -name libsnag-track.so)")
+cc -g -O1 -Wl,--as-needed -o "$work/linked" "$work/plain.c" -L"$libraries" -lsnag-track -Wl,-rpath,"$libraries" -pthread ||
+    fail "a program does not link with libsnag-track"
+readelf -dW "$work/linked" | grep -q 'NEEDED.*libsnag-track.so.0' || fail "the linker left libsnag-track out"
+ends 7 "$work/linked"
 mkdir "$work/flat" && cp "$work/prefix/bin/snag" "$work/flat/"
 ends 1 "$work/flat/snag" run "$work/plain"
 says "$work/err" "cannot find libsnag-preload" "a command without its libraries"
