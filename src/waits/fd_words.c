@@ -101,24 +101,21 @@ static void put_fd(struct finder *finder, struct sink *sink, int fd, bool with_o
 
 static const char *fd_detail(struct finder *finder, const struct wait *wait)
 {
-    struct sink_buffer buffer;
-    sink_buffer_init(&buffer);
+    struct sink *sink = finder_words(finder);
     if (wait->kind == WAIT_FDS && wait->fd_count > 0) {
-        sink_printf(&buffer.sink, "%s: ", wait->text);
+        sink_printf(sink, "%s: ", wait->text);
         for (size_t i = 0; i < wait->fd_count && i < SHOWN_FDS; i++) {
-            sink_puts(&buffer.sink, i ? "; " : "");
-            put_fd(finder, &buffer.sink, wait->fds[i], false);
+            sink_puts(sink, i ? "; " : "");
+            put_fd(finder, sink, wait->fds[i], false);
         }
         if (wait->fd_count > SHOWN_FDS)
-            sink_printf(&buffer.sink, "; and %zu more", wait->fd_count - SHOWN_FDS);
+            sink_printf(sink, "; and %zu more", wait->fd_count - SHOWN_FDS);
     } else {
-        put_fd(finder, &buffer.sink, wait->fd, true);
+        put_fd(finder, sink, wait->fd, true);
     }
     if (wait->timed)
-        sink_puts(&buffer.sink, ", for a limited time");
-    const char *text = finder_text(finder, "%s", buffer.bytes ? buffer.bytes : wait->text);
-    sink_buffer_free(&buffer);
-    return text;
+        sink_puts(sink, ", for a limited time");
+    return finder_said(finder);
 }
 
 static const char *counted(struct finder *finder, const char *word, size_t count)

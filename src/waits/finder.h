@@ -21,9 +21,14 @@
 #include "waits/calls.h"
 #include "waits/waits.h"
 
+#include "base/sink.h"
+
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define MUTEXES_KEPT 64
 
 struct stack_trace;
 struct thread_sample;
@@ -50,6 +55,11 @@ struct finder {
     struct wait_set *set;
     struct clue *clues; /* one for each thread, in `scratch` */
     struct arena scratch;
+    struct sink_buffer words; /* see finder_words */
+    struct kept_mutex {
+        uint64_t address;
+        pthread_mutex_t bytes;
+    } mutexes[MUTEXES_KEPT];
     char *file_locks;    /* /proc/locks, read when first needed ... */
     bool locks_read;     /* ... maybe in vain */
     int forked;          /* whether the process began by fork and not by exec; -1: not looked */
@@ -65,6 +75,11 @@ static inline int int_argument(uint64_t argument)
 /* FORMAT in the set's arena; "" without memory. */
 __attribute__((format(printf, 2, 3))) const char *finder_text(struct finder *finder,
                                                               const char *format, ...);
+
+/* An empty sink for words that are put together piece by piece; finder_said gives them back, in the
+ * set's arena. One at a time. */
+struct sink *finder_words(struct finder *finder);
+const char *finder_said(struct finder *finder);
 
 /* Walks THREAD's stack again, for where its frames lie. False: it cannot be had, or has changed. */
 bool finder_walk(struct finder *finder, const struct thread_sample *thread,
@@ -91,8 +106,9 @@ void futex_find(struct finder *finder, size_t index);
 
 /* objects.c, once.c: read the lock that waits[index] is for, and say who its owner is. The is_
  * functions tell whether it is one at all, where no function's name does. */
-/* MUTEX is what waits[index] is for; INHERITS: by the kernel's priority inheritance. */
-void object_mutex_at(struct finder *finder, size_t index, uint64_t mutex, bool inherits);
+/* The mutex at ADDRESS is what waits[index] is for; INHERITS: by the kernel's priority inheritance.
+ */
+void object_mutex_at(struct finder *finder, size_t index, uint64_t address, bool inherits);
 bool object_is_mutex(struct finder *finder, const struct futex_call *call);
 bool object_is_stdio(struct finder *finder, const struct futex_call *call);
 bool object_is_joined(struct finder *finder, const struct futex_call *call);

@@ -52,27 +52,54 @@ bool object_is_mutex(struct finder *finder, const struct futex_call *call)
            thread_index(finder->threads, mutex.__data.__owner) != SIZE_MAX;
 }
 
-void object_mutex_at(struct finder *finder, size_t index, uint64_t mutex, bool inherits)
+/* The mutex at ADDRESS as it was when it was first looked at: thousands may wait for one. NULL: it
+ * cannot be read. */
+static const pthread_mutex_t *mutex_at(struct finder *finder, uint64_t address)
+{
+    struct kept_mutex *kept = &finder->mutexes[address / sizeof(uint64_t) % MUTEXES_KEPT];
+    if (kept->address != address) {
+        kept->address = 0;
+        if (!target_read_all(finder->target, address, &kept->bytes, sizeof kept->bytes))
+            return NULL;
+        kept->address = address;
+    }
+    return &kept->bytes;
+}
+
+static void keep_word(struct clue *clue, uint64_t address, uint32_t word)
+{
+    clue->word_address = address;
+    clue->word = word;
+    clue->word_size = sizeof word;
+}
+
+void object_mutex_at(struct finder *finder, size_t index, uint64_t address, bool inherits)
 {
     struct wait *wait = &finder->set->waits[index];
     struct clue *clue = &finder->clues[index];
-    int kind = 0;
+    const pthread_mutex_t *mutex = mutex_at(finder, address);
     wait->kind = WAIT_MUTEX;
-    wait->object = mutex;
+    wait->object = address;
     clue->what = "mutex";
     clue->relation = "held by";
-    if (target_read_all(finder->target, MUTEX_WORD(mutex, __kind), &kind, sizeof kind))
-        clue->type = mutex_type(kind);
+    clue->kernel_helps = inherits;
+    if (!mutex)
+        return;
+    int kind = mutex->__data.__kind;
+    clue->type = mutex_type(kind);
     clue->shared = kind & KIND_SHARED;
-    clue->kernel_helps = inherits || (kind & (KIND_ROBUST | KIND_INHERITS));
-    if (clue->kernel_helps && clue_read(finder, clue, mutex, 4)) {
-        pid_t owner = (pid_t)(clue->word & FUTEX_TID_MASK);
-        /* The kernel hands a priority-inheriting mutex to one who still sleeps, and is about to
-         * wake. (Asked for one's own, it would have refused.) */
-        if (!inherits || owner != finder->threads->threads[index].tid)
-            owner_set(finder, index, owner);
-    } else if (!clue->kernel_helps && clue_read(finder, clue, MUTEX_WORD(mutex, __owner), 4))
-        owner_set(finder, index, (pid_t)clue->word);
+    clue->kernel_helps |= (kind & (KIND_ROBUST | KIND_INHERITS)) != 0;
+    if (!clue->kernel_helps) {
+        keep_word(clue, MUTEX_WORD(address, __owner), (uint32_t)mutex->__data.__owner);
+        owner_set(finder, index, mutex->__data.__owner);
+        return;
+    }
+    keep_word(clue, address, (uint32_t)mutex->__data.__lock);
+    pid_t owner = (pid_t)(clue->word & FUTEX_TID_MASK);
+    /* The kernel hands a priority-inheriting mutex to one who still sleeps, and is about to
+     * wake. (Asked for one's own, it would have refused.) */
+    if (!inherits || owner != finder->threads->threads[index].tid)
+        owner_set(finder, index, owner);
 }
 
 void object_mutex(struct finder *finder, size_t index, const struct futex_call *call)

@@ -27,16 +27,6 @@ static void say(struct wait *wait, enum wait_kind kind, const char *text, const 
     wait->detail = detail;
 }
 
-static const char *duration(struct finder *finder, uint64_t ns)
-{
-    struct sink_buffer buffer;
-    sink_buffer_init(&buffer);
-    sink_duration(&buffer.sink, ns);
-    const char *text = finder_text(finder, "%s", buffer.bytes ? buffer.bytes : "");
-    sink_buffer_free(&buffer);
-    return text;
-}
-
 static uint64_t clock_ns(clockid_t id)
 {
     struct timespec now = { 0 };
@@ -60,10 +50,15 @@ void sleep_find(struct finder *finder, size_t index, const struct call *call)
     uint64_t now =
         absolute ? clock_ns((clockid_t)int_argument(thread->arguments[0])) : thread->blocked_ns;
     uint64_t left = until > now ? until - now : 0;
-    wait->detail = absolute ? finder_text(finder, "sleep until a given time, %s from now",
-                                          duration(finder, left))
-                            : finder_text(finder, "sleep of %s, of which about %s are left",
-                                          duration(finder, until), duration(finder, left));
+    struct sink *sink = finder_words(finder);
+    sink_puts(sink, absolute ? "sleep until a given time, " : "sleep of ");
+    sink_duration(sink, absolute ? left : until);
+    sink_puts(sink, absolute ? " from now" : ", of which about ");
+    if (!absolute) {
+        sink_duration(sink, left);
+        sink_puts(sink, " are left");
+    }
+    wait->detail = finder_said(finder);
 }
 
 /* "SIGTERM, SIGINT"; more than a few are counted. */

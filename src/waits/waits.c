@@ -81,6 +81,21 @@ const char *finder_text(struct finder *finder, const char *format, ...)
     return text;
 }
 
+struct sink *finder_words(struct finder *finder)
+{
+    finder->words.length = 0;
+    if (finder->words.bytes)
+        finder->words.bytes[0] = 0;
+    return &finder->words.sink;
+}
+
+const char *finder_said(struct finder *finder)
+{
+    const char *said = finder->words.bytes;
+    char *kept = said ? arena_strndup(&finder->set->arena, said, finder->words.length) : NULL;
+    return kept ? kept : "";
+}
+
 bool finder_walk(struct finder *finder, const struct thread_sample *thread,
                  struct stack_trace *trace)
 {
@@ -297,6 +312,7 @@ static bool prepare(struct finder *finder, const struct wait_source *source,
     if (!set)
         return false;
     finder->set = set;
+    sink_buffer_init(&finder->words);
     set->count = threads->count;
     set->waits = arena_array(&set->arena, threads->count + 1, sizeof *set->waits);
     finder->clues = arena_array(&finder->scratch, threads->count + 1, sizeof *finder->clues);
@@ -324,6 +340,7 @@ struct wait_set *wait_source_find(struct wait_source *source, const struct threa
         name(&finder, i);
     source->tid_offset = finder.tid_offset;
     free(finder.file_locks);
+    sink_buffer_free(&finder.words);
     arena_release(&finder.scratch);
     return set;
 }
