@@ -133,6 +133,19 @@ static void put_lock(struct sink *sink, const struct diagnosis *diagnosis,
     for (size_t i = 1; i < count; i++)
         same &= wait_at(diagnosis, waiters[i].thread)->object == first->object;
     sink_puts(sink, same ? words[first->kind] : "locks");
+    if (same && first->variable)
+        sink_printf(sink, " (%s)", first->variable);
+}
+
+static void put_lost(struct sink *sink, const struct wait *wait)
+{
+    sink_printf(sink, " can never go on: the thread that locked the %s ",
+                wait->kind == WAIT_RWLOCK ? "rwlock" : "mutex");
+    if (wait->variable)
+        sink_puts(sink, wait->variable);
+    else
+        sink_printf(sink, "at 0x%" PRIx64, wait->object);
+    sink_puts(sink, " is gone");
 }
 
 /* Nobody will unlock what these wait for. */
@@ -144,9 +157,7 @@ static void lost_lock(struct diagnosis *diagnosis, const struct waiter *waiters,
     put_threads(&sentence.sink, diagnosis, finding.threads, count);
     const struct wait *first = wait_at(diagnosis, root_of(diagnosis, waiters[0].thread));
     if (first->holder_gone)
-        sink_printf(&sentence.sink,
-                    " can never go on: the thread that locked the %s at 0x%" PRIx64 " is gone",
-                    first->kind == WAIT_RWLOCK ? "rwlock" : "mutex", first->object);
+        put_lost(&sentence.sink, first);
     else
         sink_puts(&sentence.sink, " can never go on: the kernel has refused a "
                                   "priority-inheriting mutex, as a deadlock or for a dead owner");

@@ -84,18 +84,24 @@ bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
     return symbols->debug && debug_info_find(symbols->debug, address, answer);
 }
 
-static void read_table(struct module_symbols *symbols)
+/* The symbol table with the most in it, and the ELF that it is in; NULL. */
+static Elf_Scn *best_table(struct module_symbols *symbols, Elf **elf)
 {
-    Elf *elf = symbols->file.elf;
-    if (!elf)
-        return;
-    Elf_Scn *section = elf_file_section(elf, ".symtab");
+    *elf = symbols->file.elf;
+    if (!*elf)
+        return NULL;
+    Elf_Scn *section = elf_file_section(*elf, ".symtab");
     if (!section && debug_file(symbols)) {
         section = elf_file_section(debug_file(symbols), ".symtab");
-        elf = section ? debug_file(symbols) : elf;
+        *elf = section ? debug_file(symbols) : *elf;
     }
-    if (!section)
-        section = elf_file_section(elf, ".dynsym");
+    return section ? section : elf_file_section(*elf, ".dynsym");
+}
+
+static void read_table(struct module_symbols *symbols)
+{
+    Elf *elf;
+    Elf_Scn *section = best_table(symbols, &elf);
     if (section)
         symbol_table_read(&symbols->table, elf, section);
 }
@@ -106,4 +112,12 @@ const struct symbol *module_symbols_function(struct module_symbols *symbols, uin
         read_table(symbols);
     symbols->table_read = true;
     return symbol_table_find(&symbols->table, address);
+}
+
+const char *module_symbols_variable(struct module_symbols *symbols, uint64_t address,
+                                    uint64_t *offset)
+{
+    Elf *elf;
+    Elf_Scn *section = best_table(symbols, &elf);
+    return section ? symbol_table_variable(elf, section, address, offset) : NULL;
 }

@@ -22,4 +22,9 @@ bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
 /* The function in the symbol table that ADDRESS is in, or NULL. */
 const struct symbol *module_symbols_function(struct module_symbols *symbols, uint64_t address);
 
+/* The static variable that ADDRESS is in, by the symbol table: its name, as in the binary, and how
+ * far in it. NULL where there is none. Walks all symbols. */
+const char *module_symbols_variable(struct module_symbols *symbols, uint64_t address,
+                                    uint64_t *offset);
+
 #endif

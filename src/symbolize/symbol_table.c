@@ -171,3 +171,28 @@ const struct symbol *symbol_table_find(const struct symbol_table *table, uint64_
             return &table->symbols[i - 1];
     return NULL;
 }
+
+const char *symbol_table_variable(Elf *elf, Elf_Scn *section, uint64_t address, uint64_t *offset)
+{
+    GElf_Shdr header;
+    Elf_Data *data = elf_getdata(section, NULL);
+    size_t entry_size = gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT);
+    if (!data || !gelf_getshdr(section, &header) || entry_size == 0)
+        return NULL;
+    const char *found = NULL;
+    uint64_t size = UINT64_MAX; /* the smallest one that holds it */
+    for (size_t i = 0; i < data->d_size / entry_size && i <= INT32_MAX; i++) {
+        GElf_Sym entry;
+        if (!gelf_getsym(data, (int)i, &entry) || GELF_ST_TYPE(entry.st_info) != STT_OBJECT ||
+            entry.st_shndx == SHN_UNDEF || address < entry.st_value ||
+            address - entry.st_value >= entry.st_size || entry.st_size >= size)
+            continue;
+        const char *name = elf_strptr(elf, header.sh_link, entry.st_name);
+        if (!name || !*name)
+            continue;
+        found = name;
+        size = entry.st_size;
+        *offset = address - entry.st_value;
+    }
+    return found;
+}

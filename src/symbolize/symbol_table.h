@@ -30,4 +30,8 @@ void symbol_table_free(struct symbol_table *table);
 /* The function whose code ADDRESS is in, or NULL: never one that ends before. */
 const struct symbol *symbol_table_find(const struct symbol_table *table, uint64_t address);
 
+/* The variable that ADDRESS is in, by the symbol table in SECTION of ELF, and how far in it; NULL.
+ */
+const char *symbol_table_variable(Elf *elf, Elf_Scn *section, uint64_t address, uint64_t *offset);
+
 #endif

@@ -329,3 +329,35 @@ const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address
         return unnamed(symbolizer, address);
     return location;
 }
+
+/* The module whose data ADDRESS may be in: data lies behind its own module's code and before the
+ * next one's. */
+static const struct module *module_before(const struct modules *modules, uint64_t address)
+{
+    const struct module *found = NULL;
+    for (size_t i = 0; i < modules_count(modules); i++) {
+        const struct module *module = modules_at(modules, i);
+        bool before = !module->retired && module->is_elf && module->start <= address;
+        if (before && (!found || module->start > found->start))
+            found = module;
+    }
+    return found;
+}
+
+const char *symbolize_variable(struct symbolizer *symbolizer, uint64_t address)
+{
+    const struct module *module = module_before(symbolizer->modules, address);
+    struct module_symbols *symbols = module ? symbols_of(symbolizer, module) : NULL;
+    uint64_t offset = 0;
+    const char *name =
+        symbols ? module_symbols_variable(symbols, address - module->bias, &offset) : NULL;
+    char *copy = name ? arena_strndup(&symbolizer->arena, name, name_length(name)) : NULL;
+    const char *plain = copy ? name_demangled(&symbolizer->arena, copy) : NULL;
+    if (!plain || offset == 0)
+        return plain;
+    size_t size = strlen(plain) + 24;
+    char *text = arena_alloc(&symbolizer->arena, size);
+    if (text)
+        snprintf(text, size, "%s+0x%" PRIx64, plain, offset);
+    return text;
+}

@@ -42,6 +42,10 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * valid until symbolizer_trim. */
 const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address);
 
+/* The static variable that ADDRESS is in: "registry_lock", "pools+0x40"; NULL where none is known.
+ * Walks a whole symbol table: not for each of many. Valid until symbolizer_trim. */
+const char *symbolize_variable(struct symbolizer *symbolizer, uint64_t address);
+
 /* The module of the program itself (not of a library), NULL when it is not known. */
 const struct module *symbolizer_program(struct symbolizer *symbolizer);
 

@@ -46,6 +46,8 @@ static void write_wait(struct sink *sink, const struct wait *wait)
         sink_printf(sink, ", \"object\": \"0x%" PRIx64 "\"", wait->object);
     else
         sink_puts(sink, ", \"object\": null");
+    sink_puts(sink, ", \"variable\": ");
+    sink_json_string(sink, wait->variable);
     if (wait->holder)
         sink_printf(sink, ", \"holder\": %d", (int)wait->holder);
     else

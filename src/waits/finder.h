@@ -60,6 +60,10 @@ struct finder {
         uint64_t address;
         pthread_mutex_t bytes;
     } mutexes[MUTEXES_KEPT];
+    struct kept_variable {
+        uint64_t address;
+        const char *name;
+    } variables[MUTEXES_KEPT];
     char *file_locks;    /* /proc/locks, read when first needed ... */
     bool locks_read;     /* ... maybe in vain */
     int forked;          /* whether the process began by fork and not by exec; -1: not looked */

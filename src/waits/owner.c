@@ -8,6 +8,7 @@
 #include "base/target.h"
 #include "sources/thread_facts.h"
 #include "sources/threads.h"
+#include "symbolize/symbolize.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define LONG_NS UINT64_C(1000000000)
 #define FLAG_FORKED 0x00000040u /* the kernel's PF_FORKNOEXEC */
 
 static int compare_tid(const void *tid, const void *thread)
@@ -122,15 +124,41 @@ static const char *label(struct finder *finder, size_t index)
                        clue->relation ? clue->relation : "", owner);
 }
 
+/* The static variable that the lock of waits[index] is in. Looked for only where somebody has
+ * waited for some time, and will want to know. */
+static const char *variable(struct finder *finder, size_t index)
+{
+    const struct wait *wait = &finder->set->waits[index];
+    struct kept_variable *kept = &finder->variables[wait->object / sizeof(uint64_t) % MUTEXES_KEPT];
+    bool is_wanted = wait->never || finder->threads->threads[index].blocked_ns >= LONG_NS;
+    if (!is_wanted || wait->object == 0 || wait->kind == WAIT_JOIN)
+        return NULL;
+    if (kept->address != wait->object) {
+        const char *name = symbolize_variable(finder->namer.symbolizer, wait->object);
+        kept->name = name ? finder_text(finder, "%s", name) : NULL;
+        kept->address = wait->object;
+    }
+    return kept->name;
+}
+
 void owner_name(struct finder *finder, size_t index)
 {
     struct wait *wait = &finder->set->waits[index];
     const struct clue *clue = &finder->clues[index];
-    const char *holder = wait->holder ? finder_text(finder, ", thread %d", (int)wait->holder) : "";
-    const char *object =
-        wait->object ? finder_text(finder, "at 0x%" PRIx64, wait->object) : "address not known";
     wait->text = label(finder, index);
-    wait->detail = finder_text(finder, "%s (%s%s%s%s%s)", wait->text, clue->type ? clue->type : "",
-                               clue->type ? ", " : "", object, holder,
-                               wait->timed ? ", for a limited time" : "");
+    wait->variable = variable(finder, index);
+    struct sink *sink = finder_words(finder);
+    sink_printf(sink, "%s (", wait->text);
+    if (clue->type)
+        sink_printf(sink, "%s, ", clue->type);
+    if (wait->variable)
+        sink_printf(sink, "%s ", wait->variable);
+    if (wait->object)
+        sink_printf(sink, "at 0x%" PRIx64, wait->object);
+    else
+        sink_puts(sink, "address not known");
+    if (wait->holder)
+        sink_printf(sink, ", thread %d", (int)wait->holder);
+    sink_printf(sink, "%s)", wait->timed ? ", for a limited time" : "");
+    wait->detail = finder_said(finder);
 }

@@ -59,6 +59,7 @@ struct wait {
     const int *fds;     /* WAIT_FDS: those in the set (of poll and select), at most ... */
     size_t fd_count;    /* ... so many */
     uint64_t object;    /* the lock's address; 0 */
+    const char *variable; /* the static variable that it is in, of those waited for long; NULL */
     pid_t holder; /* the thread (for file locks and children the process) waited for; 0 unknown */
     bool holder_gone; /* a lock whose owner no longer exists */
     bool timed;       /* the wait ends by itself at some time */
