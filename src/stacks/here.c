@@ -8,7 +8,7 @@
  * proven to be there (reach.h): a corrupt stack ends the walk.
  *
  * Walks are taken right behind system calls, which leave the processor's predictions cold. So
- * the usual frame has no branch that goes now this way, now that. */
+ * the usual frame has hardly a branch that goes now this way, now that. */
 #include "stacks/here.h"
 
 #include "base/stack.h"
@@ -181,8 +181,9 @@ UNCHECKED struct stack_walk walk_here(const void *record, unsigned skip, uint64_
                 end = STACK_CORRUPT;
             continue;
         }
-        uint64_t from_bp = step_mask(step, STEP_FROM_BP);
-        uint64_t cfa = ((at.bp & from_bp) | (at.sp & ~from_bp)) + (uint64_t)step_distance(step);
+        uint64_t cfa = at.sp + (uint64_t)step_distance(step);
+        if (UNLIKELY(step & STEP_FROM_BP)) /* a build has few of these, or hardly others */
+            cfa = at.bp + (uint64_t)step_distance(step);
         uint64_t saved = cfa + (uint64_t)step_bp_place(step);
         if (UNLIKELY(cfa - at.sp - 1 >= reach.high - at.sp || saved < reach.low)) {
             struct place copy = at;
