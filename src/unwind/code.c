@@ -232,41 +232,100 @@ static bool moves_stack(const unsigned char *at)
     return (at[1] == 0x81 || at[1] == 0x83) && at[2] == 0xe4;
 }
 
-/* What the bytes at AT take from the stack, if they are an instruction that does. */
-static size_t taken_from_stack(const unsigned char *at)
+/* What the bytes at AT take from the stack, if they are an instruction that does; negative what
+ * they give back. */
+static int32_t taken_from_stack(const unsigned char *at)
 {
     int32_t amount = 0;
     if (at[0] >= 0x50 && at[0] <= 0x57)
         return 8;
     if (at[0] == 0x68 || at[0] == 0x6a || (at[0] == 0xff && (at[1] & 0x38) == 0x30)) /* push */
         return 8;
-    if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xec)
+    if (at[0] != 0x48 || (at[2] != 0xec && at[2] != 0xc4)) /* sub, add */
+        return 0;
+    if (at[1] == 0x83)
         amount = (int8_t)at[3];
-    else if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xc4)
-        amount = -(int8_t)at[3];
-    else if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec)
+    else if (at[1] == 0x81)
         memcpy(&amount, at + 3, sizeof amount);
-    return amount > 0 ? (size_t)amount : 0;
+    return at[2] == 0xec ? amount : amount == INT32_MIN ? 0 : -amount;
 }
 
-size_t code_frame_limit(struct code *code, uint64_t start, uint64_t end)
+/* Whether registers are popped, or the function returns, behind the `add $n,%rsp` at AT. */
+static bool is_way_out(const unsigned char *at)
 {
+    const unsigned char *next = at + (at[1] == 0x83 ? 4 : 7);
+    return (*next >= 0x58 && *next <= 0x5f) || *next == 0x41 || *next == 0xc3 || *next == 0xc9;
+}
+
+struct stack_use code_stack_use(struct code *code, uint64_t start, uint64_t end)
+{
+    const struct stack_use unknown = { .taken = SIZE_MAX };
+    struct stack_use use = { 0 };
     unsigned char bytes[512 + 8];
-    size_t limit = 0;
     if (end <= start || end - start > FUNCTION_MAX)
-        return SIZE_MAX;
+        return unknown;
     for (uint64_t at = start; at < end; at += 512) {
         memset(bytes, 0, sizeof bytes);
         size_t length = end - at < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
         if (!code_read(code, at, bytes, length))
-            return SIZE_MAX;
+            return unknown;
         for (size_t i = 0; i < 512 && at + i < end; i++) {
             if (moves_stack(bytes + i))
-                return SIZE_MAX;
-            limit += taken_from_stack(bytes + i);
+                return unknown;
+            int32_t taken = taken_from_stack(bytes + i);
+            use.taken += taken > 0 ? (size_t)taken : 0;
+            use.given += taken < 0 && !is_way_out(bytes + i) ? (size_t)-taken : 0;
         }
     }
-    return limit;
+    return use;
+}
+
+bool code_is_context_start(struct code *code, uint64_t address)
+{
+    static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+    static const unsigned char mov_rbx_rsp[] = { 0x48, 0x89, 0xdc };
+    unsigned char bytes[8];
+    if (!code_read(code, address, bytes, sizeof bytes))
+        return false;
+    size_t at = memcmp(bytes, endbr64, sizeof endbr64) == 0 ? sizeof endbr64 : 0;
+    return memcmp(bytes + at, mov_rbx_rsp, sizeof mov_rbx_rsp) == 0;
+}
+
+/* The displacement of a load from n(%rbp) whose ModRM byte is at MODRM; 0: it is none. */
+static size_t frame_operand(unsigned char modrm, const unsigned char *displacement, int32_t *offset)
+{
+    if ((modrm & 0xc7) == 0x45) {
+        *offset = (int8_t)*displacement;
+        return 1;
+    }
+    if ((modrm & 0xc7) == 0x85) {
+        memcpy(offset, displacement, sizeof *offset);
+        return 4;
+    }
+    return 0;
+}
+
+bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offset)
+{
+    unsigned char bytes[16]; /* that end at the return address */
+    const unsigned char *end = bytes + sizeof bytes;
+    if (return_address < sizeof bytes ||
+        !code_read(code, return_address - sizeof bytes, bytes, sizeof bytes))
+        return false;
+    if (end[-3] == 0xff && end[-2] == 0x55)
+        return frame_operand(0x45, end - 1, offset) > 0;
+    if (end[-6] == 0xff && end[-5] == 0x95)
+        return frame_operand(0x85, end - 4, offset) > 0;
+    if (end[-2] != 0xff || (end[-1] & 0xf8) != 0xd0)
+        return false;
+    unsigned through = end[-1] & 7;
+    for (size_t length = 4; length <= 7; length += 3) { /* mov n(%rbp),%r in front of it */
+        const unsigned char *mov = end - 2 - length;
+        if (mov[0] == 0x48 && mov[1] == 0x8b && ((mov[2] >> 3) & 7) == through &&
+            frame_operand(mov[2], mov + 3, offset) == length - 3)
+            return true;
+    }
+    return false;
 }
 
 /* One instruction of a prologue: its length, or 0 when it is none that we know. *SIZE grows by what
@@ -293,6 +352,8 @@ static size_t prologue_instruction(const unsigned char *at, int32_t *size, bool 
         *last = true;
         return 7;
     }
+    if (at[0] == 0x48 && at[2] == 0xe4 && (at[1] == 0x83 || at[1] == 0x81)) /* and: realigned */
+        return at[1] == 0x83 ? 4 : 7;
     bool wide = (at[0] & 0xf0) == 0x40;
     size_t prefix = wide ? 1 : 0;
     bool moves = at[prefix] == 0x89 || at[prefix] == 0x8b || at[prefix] == 0x31; /* mov, xor */
@@ -344,10 +405,22 @@ size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *tar
     return 0;
 }
 
-size_t code_frame_limit(struct code *code, uint64_t start, uint64_t end)
+struct stack_use code_stack_use(struct code *code, uint64_t start, uint64_t end)
 {
     (void)code, (void)start, (void)end;
-    return SIZE_MAX;
+    return (struct stack_use){ .taken = SIZE_MAX };
+}
+
+bool code_is_context_start(struct code *code, uint64_t address)
+{
+    (void)code, (void)address;
+    return false;
+}
+
+bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offset)
+{
+    (void)code, (void)return_address, (void)offset;
+    return false;
 }
 
 int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)

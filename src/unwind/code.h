@@ -45,10 +45,22 @@ bool code_may_tail_call(struct code *code, uint64_t start, uint64_t end);
  * at most SIZE of them in TARGETS. Read byte by byte: some may be none. */
 size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *targets, size_t size);
 
-/* The most that the function from START to END can have between its frame pointer and the stack
- * pointer: all that its instructions take, added up. SIZE_MAX where it changes its frame as it goes
- * (alloca, arrays of variable length, a realigned stack) or cannot be read. */
-size_t code_frame_limit(struct code *code, uint64_t start, uint64_t end);
+/* What the instructions of a function do to the stack pointer, added up. */
+struct stack_use {
+    size_t taken; /* SIZE_MAX where it changes its frame as it goes (alloca, arrays of variable
+                     length, a realigned stack) or cannot be read */
+    size_t given; /* back, but for what is given back on the way out */
+};
+
+struct stack_use code_stack_use(struct code *code, uint64_t start, uint64_t end);
+
+/* Whether the function at ADDRESS begins by taking another stack: glibc's __start_context, where
+ * makecontext lets a context begin. Nothing has called it. */
+bool code_is_context_start(struct code *code, uint64_t address);
+
+/* Where the pointer was that the call before RETURN_ADDRESS went through, if it was in the frame:
+ * `call *n(%rbp)`, or `mov n(%rbp),%r; call *%r`. *OFFSET is n. */
+bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offset);
 
 /* The distance from the frame pointer down to the stack pointer in the body of the function at
  * START, if its first instructions, up to LIMIT, say so: `push %rbp; mov %rsp,%rbp; push ...;

@@ -92,8 +92,10 @@ static bool outer_is_better(struct search *search, const struct path *outer,
         return false;
     if (junction > first && junction < inner->count && inner->misfit[junction])
         return true;
-    search->ambiguous |= inner->misfit[first];
-    return false;
+    if (!inner->misfit[first])
+        return false;
+    search->ambiguous |= !outer->proven[first];
+    return outer->proven[first];
 }
 
 /* Candidates come from the inside out. */
@@ -135,30 +137,40 @@ static void try_pointer(struct search *search, uint64_t pointer)
     trial->trial = true;
     trial->mismatches = 0;
     memset(trial->misfit, 0, sizeof trial->misfit);
+    memset(trial->proven, 0, sizeof trial->proven);
     trial->partial = NULL;
     struct frame frame = *search->frame;
     frame.saved[SAVED_RBP] = pointer;
     frame.known |= 1u << SAVED_RBP;
     walk_on(unwinder, frame, trial);
+    if (trial->proven[search->before->count])
+        penalty = 0;
     unsigned ends_badly = trial->partial != NULL;
     if (trial->complete)
         keep_better(search, penalty + ends_badly + trial->mismatches * MISMATCH);
 }
 
-/* Where the prologue says the record is; arguments on the stack may lie in between. */
+/* Whether what was found at POINTER need not be compared with what else there may be. */
+static bool is_settled(const struct search *search, unsigned allowed)
+{
+    return search->found && search->penalty <= allowed && !search->ambiguous;
+}
+
+/* Where the prologue says the record is; arguments on the stack may lie in
+ * between, or some of the prologue's room have been given back. */
 static bool try_frame_size(struct search *search)
 {
     const struct rule *rule = search->rule;
-    if (rule->start == 0)
+    if (rule->start == 0 || rule->frame_size == FRAME_SIZE_UNKNOWN)
         return false;
-    int32_t size = code_frame_size(&search->unwinder->code, rule->start, search->frame->ip);
-    if (size == FRAME_SIZE_UNKNOWN)
-        return false;
-    for (uint64_t pushed = 0; pushed <= PUSHED_MAX; pushed += 8) {
-        try_pointer(search, search->frame->sp + (uint64_t)size + pushed);
-        /* A record just where the prologue puts it may have been tail-called. */
-        unsigned allowed = pushed == 0 ? 1 + MISMATCH : 1;
-        if (search->found && search->penalty <= allowed && !search->ambiguous)
+    uint64_t size = (uint64_t)code_frame_size(&search->unwinder->code, rule->start, rule->address);
+    try_pointer(search, search->frame->sp + size);
+    if (is_settled(search, INDIRECT + MISMATCH)) /* it may have been tail-called */
+        return true;
+    for (uint64_t at = (uint64_t)rule->frame_size & ~UINT64_C(7); at <= size + PUSHED_MAX;
+         at += 8) {
+        try_pointer(search, search->frame->sp + at);
+        if (is_settled(search, INDIRECT))
             return true;
     }
     return false;
@@ -188,10 +200,12 @@ void recover_frame_pointer(struct unwinder *unwinder, const struct frame *frame,
         .before = path,
         .reach = SCAN_BYTES,
     };
-    size_t limit =
-        rule->start ? code_frame_limit(&unwinder->code, rule->start, rule->end) : SIZE_MAX;
-    if (limit < search.reach)
-        search.reach = limit;
+    struct rule sized = *rule;
+    if (rule->start != 0)
+        read_frame_size(unwinder, &sized);
+    search.rule = &sized;
+    if (rule->start != 0 && sized.frame_limit < search.reach)
+        search.reach = sized.frame_limit;
     if (frame->sp % 8 != 0) {
         path->partial = "corrupt stack: its pointer is not a multiple of 8";
         return;

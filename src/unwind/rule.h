@@ -59,7 +59,8 @@ struct rule {
     uint8_t tail_calls;   /* enum tail_calls: whether the function may end in somebody else's */
     bool cfa_loads;       /* the CFA is what is stored at the term, plus cfa_add */
     int32_t cfa_add;      /* 0 unless cfa_loads */
-    int32_t frame_size;   /* from the frame pointer down to the stack pointer, by the prologue */
+    int32_t frame_size;   /* the least there is from the frame pointer down to the stack pointer */
+    size_t frame_limit;   /* the most it can be; SIZE_MAX: unbounded. Read with frame_size */
     uint64_t start;       /* of the function, 0 unknown */
     uint64_t end;         /* one past its last byte */
     uint64_t call_target; /* with CALL_DIRECT: through the PLT, the function itself */

@@ -173,15 +173,32 @@ static struct rule *rule_of(struct unwinder *unwinder, struct frame *frame)
     return unwinder_rule(unwinder, frame->ip - 1);
 }
 
-/* The frame record of a trial must leave room for the frame that the function makes. */
+void read_frame_size(struct unwinder *unwinder, struct rule *rule)
+{
+    if (rule->frame_size != FRAME_SIZE_UNREAD)
+        return;
+    rule->frame_limit = SIZE_MAX;
+    rule->frame_size = code_frame_size(&unwinder->code, rule->start, rule->address);
+    if (rule->frame_size == FRAME_SIZE_UNKNOWN)
+        return; /* no prologue: a part of a function, whose frame was made elsewhere */
+    struct stack_use use = code_stack_use(&unwinder->code, rule->start, rule->end);
+    rule->frame_limit = use.taken;
+    if (use.taken == SIZE_MAX)
+        return;
+    rule->frame_size =
+        use.given < (size_t)rule->frame_size ? rule->frame_size - (int32_t)use.given : 0;
+}
+
+/* The frame record of a trial must leave room for the frame that the function makes, and no more
+ * than it can make. */
 static bool check_size(struct unwinder *unwinder, const struct frame *frame, struct rule *rule)
 {
-    if (rule->cfa.base != SAVED_RBP || rule->start == 0)
+    if (rule->cfa.base != SAVED_RBP || rule->start == 0 || !(frame->known & KNOWN(SAVED_RBP)))
         return true;
-    if (rule->frame_size == FRAME_SIZE_UNREAD)
-        rule->frame_size = code_frame_size(&unwinder->code, rule->start, rule->address);
-    return rule->frame_size == FRAME_SIZE_UNKNOWN || !(frame->known & KNOWN(SAVED_RBP)) ||
-           frame->saved[SAVED_RBP] - frame->sp >= (uint64_t)rule->frame_size;
+    read_frame_size(unwinder, rule);
+    uint64_t size = frame->saved[SAVED_RBP] - frame->sp;
+    return size <= rule->frame_limit &&
+           (rule->frame_size == FRAME_SIZE_UNKNOWN || size >= (uint64_t)rule->frame_size);
 }
 
 /* Whether a call of the function at TARGET can have led to a frame of another one: by a tail call.
@@ -197,6 +214,16 @@ static bool may_tail_call(struct unwinder *unwinder, uint64_t target)
     return rule->tail_calls == TAIL_POSSIBLE;
 }
 
+/* The function that an indirect call went to, where CALLER's frame still holds the pointer. */
+static void read_pointer_called(struct unwinder *unwinder, const struct frame *caller,
+                                const struct rule *rule, uint64_t *target)
+{
+    int32_t offset;
+    bool framed = rule->cfa.base == SAVED_RBP && (caller->known & KNOWN(SAVED_RBP));
+    if (framed && code_call_operand(&unwinder->code, caller->ip, &offset))
+        stack_word(unwinder, caller->saved[SAVED_RBP] + (uint64_t)(int64_t)offset, target);
+}
+
 /* Judges CALLER by the code before its return address: whether anything was called there and, in a
  * trial, whether that can have been the function at START. */
 static bool check_call(struct unwinder *unwinder, uint64_t start, const struct frame *caller,
@@ -206,6 +233,7 @@ static bool check_call(struct unwinder *unwinder, uint64_t start, const struct f
     if (at.ip == 0 || path->count == FRAMES_MAX)
         return true;
     path->misfit[path->count] = false;
+    path->proven[path->count] = false;
     struct rule *rule = rule_of(unwinder, &at);
     if (!rule || at.exact || rule->kind == RULE_END)
         return true; /* the next step sees to it */
@@ -213,10 +241,16 @@ static bool check_call(struct unwinder *unwinder, uint64_t start, const struct f
         return false;
     if (!path->trial)
         return true;
-    bool misfit = rule->call == CALL_DIRECT && start != 0 && rule->call_target != start;
+    uint64_t target = 0;
+    if (rule->call == CALL_DIRECT)
+        target = rule->call_target;
+    else
+        read_pointer_called(unwinder, caller, rule, &target);
+    bool misfit = target != 0 && start != 0 && target != start;
+    path->proven[path->count] = target != 0 && target == start;
     path->misfit[path->count] = misfit; /* of the frame that will be added next */
     path->mismatches += misfit;
-    return !misfit || may_tail_call(unwinder, rule->call_target);
+    return !misfit || rule->call == CALL_INDIRECT || may_tail_call(unwinder, target);
 }
 
 static void add_frame(struct path *path, const struct frame *frame)
@@ -269,7 +303,10 @@ static bool walk_frame(struct unwinder *unwinder, struct frame *frame, struct pa
     }
     struct rule rule = *found; /* the table may move while others are learnt */
     add_frame(path, frame);
-    if (rule.kind == RULE_END) {
+    bool begins_context = path->count > 1 && frame->exact && !frame->signal &&
+                          rule.start == frame->ip &&
+                          code_is_context_start(&unwinder->code, frame->ip);
+    if (rule.kind == RULE_END || begins_context) {
         path->complete = true;
         path->top = frame->sp;
         return false;

@@ -36,6 +36,7 @@ struct path {
     unsigned mismatches;     /* how many of the callers below are misfits */
     bool misfit[FRAMES_MAX]; /* of a trial: this caller called, by the code before its return
                                 address, another function than the frame below it is of */
+    bool proven[FRAMES_MAX]; /* of a trial: it called just that one */
     const char *partial;     /* why the walk was not by tables alone, or ended early */
 };
 
@@ -67,6 +68,9 @@ struct rule *unwinder_rule(struct unwinder *unwinder, uint64_t address);
 /* The word at ADDRESS of the thread's stack: from the copy, or from the target
  * where the copy is live. */
 bool stack_word(struct unwinder *unwinder, uint64_t address, uint64_t *word);
+
+/* Fills rule->frame_size and rule->frame_limit from the function's instructions. */
+void read_frame_size(struct unwinder *unwinder, struct rule *rule);
 
 /* Walks from FRAME to the outermost one, adding to PATH. */
 void walk_on(struct unwinder *unwinder, struct frame frame, struct path *path);
