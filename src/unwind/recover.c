@@ -106,6 +106,8 @@ static void keep_better(struct search *search, unsigned penalty)
     if (search->found && is_outer(search, trial, best)) {
         if (!outer_is_better(search, trial, best))
             return;
+        if (penalty + 1 < search->penalty)
+            search->ambiguous = false; /* between others, which are both worse */
     } else if (search->found) {
         if (penalty <= search->penalty + 1 && search->penalty <= penalty + 1)
             search->ambiguous = true;
