@@ -144,6 +144,58 @@ says "$work/out" "^snag [0-9]+\.[0-9]+\.[0-9]+$" "the version"
 # Preloaded by hand into a static program, nothing happens.
 ends 7 env LD_PRELOAD="$SNAG_BUILD/src/libsnag-track.so" "$work/static"
 
+# Another library that stands before the same calls, and opens something as soon as memory is asked
+# for, before any constructor: nothing passes it by, whether it comes before or behind.
+cat >"$work/shim.c" <<'END'
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int opens, sockets, closes, early = -1;
+extern void *__libc_malloc(size_t size);
+void *malloc(size_t size) { if (early == -1) { early = -2; early = open("/dev/null", O_RDONLY); } return __libc_malloc(size); }
+int open(const char *path, int flags, ...)
+{
+    int (*next)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
+    opens++;
+    return next(path, flags, 0600);
+}
+int socket(int domain, int type, int protocol)
+{
+    int (*next)(int, int, int) = dlsym(RTLD_NEXT, "socket");
+    sockets++;
+    return next(domain, type, protocol);
+}
+int close(int fd) { closes++; return ((int (*)(int))dlsym(RTLD_NEXT, "close"))(fd); }
+__attribute__((destructor)) static void say(void) { fprintf(stderr, "shim: early %d, %d sockets\n", early >= 0, sockets); }
+END
+cc -D_GNU_SOURCE -O1 -shared -fPIC -o "$work/shim.so" "$work/shim.c" -ldl || fail "the shim does not compile"
+cat >"$work/sockets.c" <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static void *works(void *unused) { close(socket(AF_INET, SOCK_STREAM, 0)); return unused; }
+int main(void)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, works, NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    free(malloc(100));
+    return 8;
+}
+END
+cc -O0 -o "$work/sockets" "$work/sockets.c" -pthread || fail "sockets.c does not compile"
+track=$SNAG_BUILD/src/libsnag-track.so
+for order in "$work/shim.so:$track" "$track:$work/shim.so"; do
+    ends 8 env LD_PRELOAD="$order" "$work/sockets"
+    says "$work/err" "^shim: early 1, 4 sockets$" "with $order"
+done
+
 # Installed: the libraries are found from the command's place.
 cmake --install "$SNAG_BUILD" --prefix "$work/prefix" >"$work/install.log" 2>&1 || fail "cmake --install: $(tail -n 2 "$work/install.log")"
 ends 7 "$work/prefix/bin/snag" run --listen 127.0.0.1:0 "$work/plain"
