@@ -214,6 +214,12 @@ size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *tar
     return count;
 }
 
+/* `mov %rsp,%rbp`, in both encodings. */
+static bool is_frame_made(const unsigned char *at)
+{
+    return at[0] == 0x48 && ((at[1] == 0x89 && at[2] == 0xe5) || (at[1] == 0x8b && at[2] == 0xec));
+}
+
 /* `sub %r,%rsp`, `mov %r,%rsp` but from the frame pointer, `and $mask,%rsp`, `lea n(%rsp),%rsp`,
  * and `cmp %r11,%rsp`, which ends a loop that takes a large frame page by page. */
 static bool moves_stack(const unsigned char *at)
@@ -273,6 +279,7 @@ struct stack_use code_stack_use(struct code *code, uint64_t start, uint64_t end)
             if (moves_stack(bytes + i))
                 return unknown;
             int32_t taken = taken_from_stack(bytes + i);
+            use.makes_frame |= is_frame_made(bytes + i);
             use.taken += taken > 0 ? (size_t)taken : 0;
             use.given += taken < 0 && !is_way_out(bytes + i) ? (size_t)-taken : 0;
         }
@@ -363,15 +370,13 @@ static size_t prologue_instruction(const unsigned char *at, int32_t *size, bool 
 int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)
 {
     static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-    static const unsigned char mov_1[] = { 0x48, 0x89, 0xe5 };
-    static const unsigned char mov_2[] = { 0x48, 0x8b, 0xec };
     unsigned char bytes[96] = { 0 };
     if (!code_read(code, start, bytes, sizeof bytes - 8))
         return FRAME_SIZE_UNKNOWN;
     size_t at = memcmp(bytes, endbr64, sizeof endbr64) == 0 ? sizeof endbr64 : 0;
     if (bytes[at++] != 0x55)
         return FRAME_SIZE_UNKNOWN;
-    if (memcmp(bytes + at, mov_1, 3) != 0 && memcmp(bytes + at, mov_2, 3) != 0)
+    if (!is_frame_made(bytes + at))
         return FRAME_SIZE_UNKNOWN;
     at += 3;
     int32_t size = 0;

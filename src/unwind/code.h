@@ -47,9 +47,10 @@ size_t code_jumps(struct code *code, uint64_t start, uint64_t end, uint64_t *tar
 
 /* What the instructions of a function do to the stack pointer, added up. */
 struct stack_use {
-    size_t taken; /* SIZE_MAX where it changes its frame as it goes (alloca, arrays of variable
-                     length, a realigned stack) or cannot be read */
-    size_t given; /* back, but for what is given back on the way out */
+    size_t taken;     /* SIZE_MAX where it changes its frame as it goes (alloca, arrays of variable
+                         length, a realigned stack) or cannot be read */
+    size_t given;     /* back, but for what is given back on the way out */
+    bool makes_frame; /* it sets the frame pointer: not a part of a function that lies apart */
 };
 
 struct stack_use code_stack_use(struct code *code, uint64_t start, uint64_t end);

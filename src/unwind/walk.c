@@ -177,16 +177,12 @@ void read_frame_size(struct unwinder *unwinder, struct rule *rule)
 {
     if (rule->frame_size != FRAME_SIZE_UNREAD)
         return;
-    rule->frame_limit = SIZE_MAX;
-    rule->frame_size = code_frame_size(&unwinder->code, rule->start, rule->address);
-    if (rule->frame_size == FRAME_SIZE_UNKNOWN)
-        return; /* no prologue: a part of a function, whose frame was made elsewhere */
     struct stack_use use = code_stack_use(&unwinder->code, rule->start, rule->end);
-    rule->frame_limit = use.taken;
-    if (use.taken == SIZE_MAX)
-        return;
-    rule->frame_size =
-        use.given < (size_t)rule->frame_size ? rule->frame_size - (int32_t)use.given : 0;
+    rule->frame_limit = use.makes_frame ? use.taken : SIZE_MAX;
+    rule->frame_size = code_frame_size(&unwinder->code, rule->start, rule->address);
+    if (rule->frame_size != FRAME_SIZE_UNKNOWN && use.taken != SIZE_MAX)
+        rule->frame_size =
+            use.given < (size_t)rule->frame_size ? rule->frame_size - (int32_t)use.given : 0;
 }
 
 /* The frame record of a trial must leave room for the frame that the function makes, and no more
