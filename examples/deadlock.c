@@ -44,17 +44,22 @@ static void transfer(struct account *from, struct account *to, long amount)
     transfers++;
 }
 
+static void wait_for_customer(void)
+{
+    usleep((useconds_t)(5000 + rand() % 10000));
+}
+
 static void *pay_bob(void *unused)
 {
-    for (;; usleep(2000 + (useconds_t)rand() % 2000))
-        transfer(&alice, &bob, 5);
+    for (;; transfer(&alice, &bob, 5))
+        wait_for_customer();
     return unused;
 }
 
 static void *pay_alice(void *unused)
 {
-    for (;; usleep(2000 + (useconds_t)rand() % 2000))
-        transfer(&bob, &alice, 5);
+    for (;; transfer(&bob, &alice, 5))
+        wait_for_customer();
     return unused;
 }
 

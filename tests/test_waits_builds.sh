@@ -14,7 +14,7 @@ ways()
     local name=$1
     shift
     if timeout 60 "$@" >"$work/out.txt" 2>&1; then
-        echo "$name: $(tail -n 1 "$work/out.txt")"
+        echo "$name: good. $(tail -n 1 "$work/out.txt")"
     else
         echo "$name: exit status $?"
         cat "$work/out.txt"
@@ -48,6 +48,15 @@ for compiler in gcc clang; do
         [ ${#hidden[@]} -gt 0 ] || continue
         ways "$compiler $options, no debug files" "${hidden[@]}" "$work/waits"
         ways "$compiler $options, no debug files" "${hidden[@]}" "$work/deadlocks"
+    done
+done
+for compiler in g++ clang++; do
+    for options in "-O0" "-O2"; do
+        # shellcheck disable=SC2086
+        "$compiler" -std=c++17 $options -I"$SNAG_SOURCE/include" "$tests/waits/waits.cc" \
+            -o "$work/cpp" -L"$SNAG_BUILD/src" -Wl,-rpath,"$SNAG_BUILD/src" -lsnag -pthread || exit 1
+        ways "$compiler $options" "$work/cpp"
+        [ ${#hidden[@]} = 0 ] || ways "$compiler $options, no debug files" "${hidden[@]}" "$work/cpp"
     done
 done
 exit "$failed"

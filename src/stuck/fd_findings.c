@@ -108,7 +108,7 @@ static void put_group(struct sink *sink, const struct group *group, enum finding
         put_bytes(sink, bytes);
         sink_puts(sink, " that nobody reads");
     }
-    if (group->known_ns > 0) {
+    if (group->known_ns >= SECONDS(1)) {
         sink_puts(sink, ", for at least ");
         sink_duration(sink, group->known_ns);
     }
