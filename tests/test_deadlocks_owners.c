@@ -8,12 +8,16 @@
 /* cmocka wants the four above before it */
 #include <cmocka.h>
 
+#include "reports/picture.h"
+#include "reports/reports.h"
+#include "waits/waits.h"
 #include "waits_json.h"
 #include "workers.h"
 
 #include <snag/snag.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -217,12 +221,68 @@ static void test_the_forking_thread_goes_on(void **state)
     pthread_mutex_unlock(&own);
 }
 
+/* ---- from outside ---- */
+
+/* A process that waits for itself; with NESTED in a namespace of ids of its own. 0: not allowed. */
+static pid_t stuck_process(bool nested)
+{
+    long pid = syscall(SYS_clone, SIGCHLD | (nested ? CLONE_NEWPID : 0), NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pthread_mutex_lock(&mutex);
+        mutex.__data.__owner = (int)syscall(SYS_gettid); /* the library still has our former id */
+        pthread_mutex_lock(&mutex);
+        _exit(1);
+    }
+    return pid < 0 ? 0 : (pid_t)pid;
+}
+
+static void look_at_stuck(pid_t pid, const char *text, bool never)
+{
+    struct lab lab;
+    struct picture *picture = NULL;
+    assert_int_equal(lab_open(&lab, pid, SIGNAL_NEVER), 0);
+    assert_int_equal(picture_take(&lab, false, &picture), 0);
+    assert_int_equal(picture->waits->count, 1);
+    assert_string_equal(picture->waits->waits[0].text, text);
+    assert_int_equal(picture->waits->waits[0].never, never);
+    picture_free(picture);
+    lab_close(&lab);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_another_process_is_looked_at(void **state)
+{
+    (void)state;
+    if (UNDER_THREAD_SANITIZER)
+        skip();
+    pid_t pid = stuck_process(false);
+    assert_true(pid > 0);
+    sleep_ms(50);
+    look_at_stuck(pid, "mutex held by itself", true);
+}
+
+/* Its locks name ids that are somebody else's out here. */
+static void test_ids_of_another_namespace(void **state)
+{
+    (void)state;
+    pid_t pid = UNDER_THREAD_SANITIZER ? 0 : stuck_process(true);
+    if (pid == 0)
+        skip();
+    sleep_ms(50);
+    look_at_stuck(pid, "mutex", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_before_the_fork),
         cmocka_unit_test(test_the_forking_thread_goes_on),
         cmocka_unit_test(test_another_process_holds_it),
+        cmocka_unit_test(test_another_process_is_looked_at),
+        cmocka_unit_test(test_ids_of_another_namespace),
     };
     start_listening();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,7 @@ struct finder {
     } variables[MUTEXES_KEPT];
     char *file_locks;    /* /proc/locks, read when first needed ... */
     bool locks_read;     /* ... maybe in vain */
+    int nested;          /* whether its ids are those of a namespace within ours; -1: not looked */
     int forked;          /* whether the process began by fork and not by exec; -1: not looked */
     uint64_t tid_offset; /* of the thread's id in glibc's struct pthread; 0: not looked */
 };

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LONG_NS UINT64_C(1000000000)
@@ -67,6 +68,21 @@ static bool is_forked(struct finder *finder)
     return finder->forked;
 }
 
+/* Whether the process is in a namespace of ids that is not the one of its /proc: then the ids in
+ * its memory say nothing here. */
+static bool is_nested(struct finder *finder)
+{
+    static const char label[] = "\nNSpid:\t";
+    char text[4096];
+    if (finder->nested < 0) {
+        ssize_t length = proc_read(finder->target->proc_fd, "status", text, sizeof text);
+        const char *ids = length > 0 ? strstr(text, label) : NULL;
+        ids = ids ? ids + strlen(label) : "\n";
+        finder->nested = ids[strcspn(ids, "\t\n")] == '\t';
+    }
+    return finder->nested;
+}
+
 /* TID is no thread of the dump. */
 static void set_foreign(struct finder *finder, size_t index, pid_t tid)
 {
@@ -90,7 +106,7 @@ static void set_foreign(struct finder *finder, size_t index, pid_t tid)
 void owner_set(struct finder *finder, size_t index, pid_t tid)
 {
     struct wait *wait = &finder->set->waits[index];
-    if (tid <= 0)
+    if (tid <= 0 || is_nested(finder))
         return;
     wait->holder = tid;
     wait->next = thread_index(finder->threads, tid);
