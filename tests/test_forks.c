@@ -214,7 +214,7 @@ static void test_spawn_in_the_middle_of_dumps(void **state)
 static void test_vfork_in_the_middle_of_dumps(void **state)
 {
     (void)state;
-    for (int i = 0; i < CHILDREN; i++) {
+    for (volatile int i = 0; i < CHILDREN; i++) {
         pid_t child = vfork();
         if (child == 0) {
             execlp("true", "true", (char *)NULL);

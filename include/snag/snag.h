@@ -31,7 +31,9 @@ extern "C" {
 #define SNAG_VERSION "0.1.0"
 
 /* How a thread that is running on a processor at the moment of a dump may be
- * asked for its stack. Blocked threads are never signalled in AUTO and NEVER. */
+ * asked for its stack. Blocked threads are never signalled in NEVER, nor in AUTO
+ * while the kernel tells their registers, which it does not of a process that
+ * has dropped its privileges by setuid: then all are asked, and the dump says so. */
 typedef enum snag_signal_mode {
     SNAG_SIGNAL_AUTO = 0,  /* running threads only, by SIGURG (the default) */
     SNAG_SIGNAL_NEVER = 1, /* no signal at all: running threads are listed without a stack */
@@ -120,8 +122,9 @@ SNAG_API const char *snag_address(void);
 /* Writes the bytes that /debug/pprof/PROFILE?debug=DEBUG would answer to FD:
  * for a watchdog, an at-exit hook, a test. Works with and without a listener.
  *
- * PROFILE is "threads" (alias "goroutine"). DEBUG is 0 (gzip'd pprof protobuf),
- * 1 (text grouped by stack) or 2 (one block per thread). The calling thread is
+ * PROFILE is "threads" (alias "goroutine"), "fds" or "threadleak" (alias
+ * "goroutineleak"). DEBUG is 0 (gzip'd pprof protobuf),
+ * 1 (text grouped by stack) or 2 (one block per item). The calling thread is
  * in the dump too. FD must be open for writing in blocking mode.
  * Returns 0, or a negative errno: -ENOENT for an unknown profile, -EINVAL for
  * another DEBUG, -EBADF, -EPIPE and the others of write(2), -ENOMEM.

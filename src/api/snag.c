@@ -1,9 +1,9 @@
 /* snag.c: the public calls on the listener; see include/snag/snag.h.
  *
  * One lock serialises start, stop and write, so that none of them meets a
- * listener that is coming or going; snag_address reads one atomic pointer. The
- * lock is made anew in a child of fork, where the listener's thread does not
- * exist: what the child inherited of it is left alone. */
+ * listener that is coming or going. snag_address takes no lock and touches no
+ * listener: it reads a text that is never freed. The lock is made anew in a child of fork, where
+ * the listener's thread does not exist: what the child inherited of it is left alone. */
 #include "api/listener.h"
 #include "api/log.h"
 
@@ -20,9 +20,30 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct listener *) current; /* written under lock */
 
+/* What snag_address says. A text is written before it is published and stays for the next
+ * TEXTS starts: whoever still reads it while another thread stops and starts reads no nonsense. */
+#define TEXTS 64
+static char texts[TEXTS][160]; /* written under lock */
+static unsigned next_text;     /* guarded by lock */
+static _Atomic(const char *) address;
+static _Atomic pid_t address_of; /* the process that listens there */
+
+static void publish_address(const struct listener *listener)
+{
+    const char *text = listener ? listener_address(listener) : NULL;
+    if (text) {
+        char *to = texts[next_text++ % TEXTS];
+        snprintf(to, sizeof *texts, "%s", text);
+        text = to;
+    }
+    atomic_store(&address_of, getpid());
+    atomic_store(&address, text);
+}
+
 static void child_after_fork(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    atomic_store(&address, NULL);
     struct listener *inherited = atomic_exchange(&current, NULL);
     if (inherited)
         listener_leave_behind(inherited);
@@ -50,8 +71,10 @@ static int start_locked(struct settings *settings, struct log_lines *lines, char
         return -EALREADY;
     }
     int status = listener_start(settings, &listener, lines, error, size);
-    if (status == 0)
+    if (status == 0) {
         atomic_store(&current, listener);
+        publish_address(listener);
+    }
     return status;
 }
 
@@ -88,6 +111,7 @@ void snag_stop(void)
     pthread_mutex_lock(&lock);
     struct listener *listener = running();
     atomic_store(&current, NULL);
+    publish_address(NULL);
     if (listener)
         listener_stop(listener);
     pthread_mutex_unlock(&lock);
@@ -95,8 +119,8 @@ void snag_stop(void)
 
 const char *snag_address(void)
 {
-    struct listener *listener = running();
-    return listener ? listener_address(listener) : NULL;
+    const char *text = atomic_load(&address);
+    return text && atomic_load(&address_of) == getpid() ? text : NULL;
 }
 
 /* Without a listener, an engine is started for this one request. */

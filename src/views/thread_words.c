@@ -75,10 +75,12 @@ void thread_write_totals(struct sink *sink, const struct thread_dump *dump)
         running += dump->threads[i].state == 'R';
     sink_printf(sink, "%zu thread%s: %zu blocked, %zu running\n", dump->count,
                 dump->count == 1 ? "" : "s", dump->count - running, running);
-    if (dump->by_signal > 0)
-        sink_printf(sink,
-                    "%zu running thread%s asked by signal; no blocked thread was interrupted\n",
-                    dump->by_signal, dump->by_signal == 1 ? " was" : "s were");
+    if (dump->by_signal > 0 && dump->hidden)
+        sink_printf(sink, "%zu thread%s asked by signal, blocked ones too: %s\n", dump->by_signal,
+                    dump->by_signal == 1 ? " was" : "s were", dump->hidden);
+    else if (dump->by_signal > 0)
+        sink_printf(sink, "%zu thread%s asked by signal\n", dump->by_signal,
+                    dump->by_signal == 1 ? " was" : "s were");
     if (dump->partial > 0)
         sink_printf(sink, "%zu stack%s incomplete; the reason stands below each\n", dump->partial,
                     dump->partial == 1 ? " is" : "s are");

@@ -16,7 +16,8 @@
 #include <string.h>
 
 #define SHOWN_TIDS 8
-#define SHOWN_WORDS 3 /* different names, and different things that are waited for */
+#define SHOWN_DIFFERENCE_NS 1000000u /* what sink_duration shows at least */
+#define SHOWN_WORDS 3                /* different names, and different things that are waited for */
 
 struct group {
     const struct thread_sample **threads; /* longest blocked first */
@@ -134,7 +135,10 @@ static void write_group(struct sink *sink, const struct group *group, const stru
     const struct thread_sample *shortest = group->threads[group->count - 1];
     sink_printf(sink, "\n%zu thread%s in ", group->count, group->count == 1 ? "" : "s");
     thread_write_doing(sink, longest);
-    if (group->count > 1 && longest->state != 'R' && longest->blocked_ns != shortest->blocked_ns) {
+    /* The two are worth telling apart when they do not read the same. */
+    bool differ = longest->blocked_ns - shortest->blocked_ns > longest->blocked_ns / 10 &&
+                  longest->blocked_ns - shortest->blocked_ns > SHOWN_DIFFERENCE_NS;
+    if (group->count > 1 && longest->state != 'R' && differ) {
         sink_puts(sink, " at most, ");
         sink_duration(sink, shortest->blocked_ns);
         sink_puts(sink, " at least");

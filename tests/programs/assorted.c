@@ -90,7 +90,8 @@ static __attribute__((noinline)) int wait_far_down(int depth)
         wait_in_read();
         return 0;
     }
-    return wait_far_down(depth - 1) + depth;
+    volatile int below = wait_far_down(depth - 1); /* volatile: no compiler makes a loop of it */
+    return below + depth;
 }
 
 static __attribute__((noinline)) void wait_deep(void)
