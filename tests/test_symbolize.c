@@ -462,14 +462,16 @@ static void test_separate_debug_files(void **state)
  * REPLACING put `wrong` in its place: what it is called now. */
 static void library_is_replaced(const char *option, const char *replacing)
 {
-    /* The same code at the same addresses under other names: a wrong file would not show. */
-    assert_true(run_command("cd '%s' && printf 'int right(int x) { return x * 3; }' >r.c && "
-                            "printf 'int wrong(int x) { return x * 3; }' >w.c && "
-                            "gcc -g -shared -fPIC %s -o library.so r.c && "
-                            "gcc -g -shared -fPIC %s -o other.so w.c && "
-                            "gcc -g %s -o user '%s' -L. -Wl,--no-as-needed -l:library.so "
-                            "-Wl,-rpath,'%s'",
-                            work, option, option, option, source("shapes.c"), work));
+    /* The same code at the same addresses under other names: a wrong file would not show. All is
+     * bound at once: nothing may look into the library while it is overwritten. */
+    assert_true(
+        run_command("cd '%s' && printf 'int right(int x) { return x * 3; }' >r.c && "
+                    "printf 'int wrong(int x) { return x * 3; }' >w.c && "
+                    "gcc -g -shared -fPIC %s -o library.so r.c && "
+                    "gcc -g -shared -fPIC %s -o other.so w.c && "
+                    "gcc -g %s -o user '%s' -L. -Wl,-z,now -Wl,--no-as-needed -l:library.so "
+                    "-Wl,-rpath,'%s'",
+                    work, option, option, option, source("shapes.c"), work));
     uint64_t address = symbol_value(at("library.so"), "right");
     uint64_t in_program = symbol_value(at("user"), "many_calls");
     struct subject subject;
