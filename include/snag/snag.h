@@ -122,14 +122,98 @@ SNAG_API const char *snag_address(void);
 /* Writes the bytes that /debug/pprof/PROFILE?debug=DEBUG would answer to FD:
  * for a watchdog, an at-exit hook, a test. Works with and without a listener.
  *
- * PROFILE is "threads" (alias "goroutine"), "fds" or "threadleak" (alias
- * "goroutineleak"). DEBUG is 0 (gzip'd pprof protobuf),
+ * PROFILE is "threads" (alias "goroutine"), "fds", "threadleak" (alias
+ * "goroutineleak"), "handles" or the name of an inventory. DEBUG is 0 (gzip'd pprof protobuf),
  * 1 (text grouped by stack) or 2 (one block per item). The calling thread is
  * in the dump too. FD must be open for writing in blocking mode.
  * Returns 0, or a negative errno: -ENOENT for an unknown profile, -EINVAL for
  * another DEBUG, -EBADF, -EPIPE and the others of write(2), -ENOMEM.
  * Any thread; not from a signal handler. */
 SNAG_API int snag_write(const char *profile, int fd, int debug);
+
+/* ---- Inventories: what is live, and who holds it ----
+ *
+ * An inventory lists the live handles of one kind: responses, connections,
+ * transactions, buffers. Each is entered when it comes to life and taken out when it
+ * ends; what stays is a leak, and its holder is known by the calling stack,
+ * with age and size: /debug/handles, /debug/pprof/NAME. Adding and removing one costs a
+ * fraction of a microsecond, so it is left on in production. No listener is needed.
+ *
+ * A handle is a pointer or an integer cast to one; it is compared, never followed, and 0 is one
+ * like any other. Any thread may add it and any other remove it, before main and in exit handlers
+ * too. From a signal handler the calls work unless the handler interrupted one of them
+ * in the same thread: then they return -EBUSY and have done nothing. A child of fork has a copy of
+ * all inventories as they were. */
+typedef struct snag_profile snag_profile;
+
+/* Makes the inventory NAME. It exists for the rest of the process: there is no call to end it, so
+ * the pointer stays good. NULL with errno: EEXIST (there is one, or NAME is a profile of snag's),
+ * EINVAL (NAME is not [a-zA-Z0-9._-]{1,64}), ENOMEM, ENOSPC (256 inventories). */
+SNAG_API snag_profile *snag_profile_new(const char *name);
+
+/* The inventory NAME, or NULL with errno ENOENT. */
+SNAG_API snag_profile *snag_profile_lookup(const char *name);
+
+/* HANDLE is live from here on, held by the calling stack, of which the SKIP innermost callers are
+ * left out (0: it begins with the function that calls this). BYTES is the size of what it stands
+ * for, 0 where that means nothing. 0, or
+ *   -EEXIST  it is live already: counted, its first stack is kept
+ *   -EINVAL  PROFILE is NULL
+ *   -ENOMEM  counted as lost
+ *   -EBUSY   see above. */
+SNAG_API int snag_profile_add(snag_profile *profile, const void *handle, size_t bytes, int skip);
+
+/* HANDLE is gone. 0, or
+ *   -ENOENT  it was not live, as after a double close: counted, and the first 16 different stacks
+ *            that did so are kept and shown
+ *   -EINVAL  PROFILE is NULL
+ *   -EBUSY   see above. */
+SNAG_API int snag_profile_remove(snag_profile *profile, const void *handle);
+
+/* How many handles are live now; 0 for NULL. */
+SNAG_API size_t snag_profile_count(const snag_profile *profile);
+
+/* The same in one line, for where a handle is made and where it ends:
+ *
+ *     SNAG_TRACK("http.responses", response);
+ *     SNAG_UNTRACK("http.responses", response);
+ *
+ * The inventory is looked up, or made, once per place in the code. NAME is a constant. Statements
+ * without a value: what goes wrong is counted, and a NAME that is not allowed is said once. */
+#define SNAG_TRACK(name, handle) SNAG_TRACK_BYTES(name, handle, 0)
+#define SNAG_TRACK_BYTES(name, handle, bytes)                                                      \
+    do {                                                                                           \
+        static snag_profile *snag_here;                                                            \
+        snag_track_here(&snag_here, name, SNAG_HANDLE(handle), bytes);                             \
+    } while (0)
+#define SNAG_UNTRACK(name, handle)                                                                 \
+    do {                                                                                           \
+        static snag_profile *snag_here;                                                            \
+        snag_untrack_here(&snag_here, name, SNAG_HANDLE(handle));                                  \
+    } while (0)
+
+/* For the macros above. HERE is the inventory as that place knows it, written once. */
+#ifdef __cplusplus
+#define SNAG_HANDLE(handle) reinterpret_cast<const void *>(handle)
+#else
+#define SNAG_HANDLE(handle) ((const void *)(size_t)(handle))
+#endif
+SNAG_API void snag_track_here(snag_profile **here, const char *name, const void *handle,
+                              size_t bytes);
+SNAG_API void snag_untrack_here(snag_profile **here, const char *name, const void *handle);
+
+/* ---- Labels: what a thread is working on ----
+ *
+ * The calling thread has KEY=VALUE from here on, in place of an earlier value: its samples in
+ * threads, and the handles it adds, carry it as a pprof tag (Go's pprof.SetGoroutineLabels). Both
+ * are copied. A thread has at most 16 labels, a key at most 64 bytes and a value 256; what is
+ * longer is cut, what is more is left out, and the output says so. A thread created by a tracked
+ * pthread_create (libsnag-track) begins with its creator's labels. Nothing happens when KEY or
+ * VALUE is NULL or KEY is empty. Not from a signal handler. */
+SNAG_API void snag_label_set(const char *key, const char *value);
+
+/* The calling thread has no label KEY any more; NULL: none at all. */
+SNAG_API void snag_label_clear(const char *key);
 
 #ifdef __cplusplus
 }

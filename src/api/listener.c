@@ -7,6 +7,8 @@
 #include "api/listener.h"
 #include "api/engine_load.h"
 #include "api/log.h"
+#include "handles/handles.h"
+#include "labels/labels.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -119,6 +121,8 @@ static struct listener *listener_new(struct settings *settings)
     listener->host.signal_mode = (int)own->signal_mode;
     listener->host.listen_name = own->listen_name;
     listener->host.version = SNAG_VERSION;
+    listener->host.handles = handle_root_of_process();
+    listener->host.labels = label_root_of_process();
     return listener;
 }
 

@@ -52,6 +52,8 @@ static int open_lab(struct engine *engine)
     if (status)
         return fail(engine, status, "/proc/%d cannot be read, which is where stacks are found: %s",
                     (int)getpid(), strerror(-status));
+    engine->lab.handles_root = (uint64_t)(uintptr_t)engine->host->handles;
+    engine->lab.labels_root = (uint64_t)(uintptr_t)engine->host->labels;
     return 0;
 }
 

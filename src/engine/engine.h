@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define ENGINE_ABI 1 /* both sides come from one build; checked all the same */
+#define ENGINE_ABI 2 /* both sides come from one build; checked all the same */
 
 /* Wakes the engine's thread: blocked there and read by signalfd, so that no
  * descriptor is shared. Always sent to that one thread. SIGSTKFLT, as no kernel and no
@@ -53,6 +53,11 @@ struct engine_host {
      * logs with must not run on this thread: its descriptors mean something else here. */
     void (*log)(const char *line, void *user);
     void *user;
+
+    /* Tables of the service's, read as any memory of it is: struct handle_root (handles/layout.h)
+     * and struct label_root (labels/layout.h). */
+    const void *handles;
+    const void *labels;
 
     /* &errno of the service's C library on the thread that calls run(). The
      * engine's C library is another one exactly if it has errno elsewhere. */

@@ -40,6 +40,8 @@ struct lab {
     struct fd_source *fds;
     struct wait_source *waits;
     struct stuck_memory *stuck;
+    uint64_t handles_root; /* addresses in the target, of struct handle_root ... */
+    uint64_t labels_root;  /* ... and struct label_root; 0 not known. Set by whoever opened it */
 };
 
 /* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must

@@ -1,0 +1,19 @@
+/* handles.h: inventories of live handles; what the public calls in snag.h stand on.
+ *
+ *     profiles.c   inventories by name, the public calls
+ *     shard.c      handles by hash, under a shard's lock
+ *     holders.c    counts, ages and bytes by stack
+ *     ...
+ *
+ * This folder runs in the service's own threads and is part of libsnag. What is written is in
+ * layout.h, for readers outside. */
+#ifndef SNAG_HANDLES_HANDLES_H
+#define SNAG_HANDLES_HANDLES_H
+
+struct handle_root;
+
+/* The tables, for those who publish where they are; never NULL. `count` is 0 until an inventory is
+ * made. */
+const struct handle_root *handle_root_of_process(void);
+
+#endif
