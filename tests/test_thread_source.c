@@ -13,6 +13,7 @@
 #include "sources/task_list.h"
 #include "sources/thread_facts.h"
 #include "sources/threads.h"
+#include "unwind/unwind.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -47,6 +48,7 @@ static size_t others;
 struct looker {
     struct target target;
     struct modules *modules;
+    struct unwinder *unwinder;
     struct thread_source *source;
 };
 
@@ -57,7 +59,8 @@ static struct looker looker_open(enum signal_mode mode)
     assert_int_equal(target_open(&target, 0), 0);
     looker.target = target;
     looker.modules = modules_new(&target);
-    looker.source = thread_source_new(&target, looker.modules, mode);
+    looker.unwinder = unwinder_new(&target, looker.modules);
+    looker.source = thread_source_new(&target, looker.modules, looker.unwinder, mode);
     assert_non_null(looker.source);
     return looker;
 }
@@ -65,6 +68,7 @@ static struct looker looker_open(enum signal_mode mode)
 static void looker_close(struct looker *looker)
 {
     thread_source_free(looker->source);
+    unwinder_free(looker->unwinder);
     modules_free(looker->modules);
     target_close(&looker->target);
 }
@@ -828,7 +832,8 @@ static void test_another_process(void **state)
     struct target target;
     assert_int_equal(target_open(&target, child), 0);
     struct modules *modules = modules_new(&target);
-    struct thread_source *source = thread_source_new(&target, modules, SIGNAL_AUTO);
+    struct unwinder *unwinder = unwinder_new(&target, modules);
+    struct thread_source *source = thread_source_new(&target, modules, unwinder, SIGNAL_AUTO);
     struct thread_dump *dump;
     assert_true(wait_for_state(gettid(), 'R'));
     sleep_ms(50);
@@ -848,6 +853,7 @@ static void test_another_process(void **state)
     assert_true(thread_source_dump(source, SECOND, &dump) == -ESRCH);
     assert_true(thread_source_count(source) < 0);
     thread_source_free(source);
+    unwinder_free(unwinder);
     modules_free(modules);
     target_close(&target);
     close(pipe_fds[0]);

@@ -7,6 +7,7 @@
 #include "sources/tracking.h"
 #include "stuck/stuck.h"
 #include "symbolize/symbolize.h"
+#include "unwind/unwind.h"
 #include "waits/waits.h"
 
 #include <errno.h>
@@ -27,14 +28,16 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
     if (lab->modules)
         lab->symbolizer = symbolizer_new(&lab->target, lab->modules);
     if (lab->symbolizer)
-        lab->threads = thread_source_new(&lab->target, lab->modules, mode);
+        lab->unwinder = unwinder_new(&lab->target, lab->modules);
+    if (lab->unwinder)
+        lab->threads = thread_source_new(&lab->target, lab->modules, lab->unwinder, mode);
     if (lab->threads)
         lab->tracking = tracking_new(&lab->target, lab->modules);
     if (lab->tracking)
         lab->fds = fd_source_new(&lab->target, lab->tracking);
     if (lab->fds)
-        lab->waits =
-            wait_source_new(&lab->target, lab->modules, lab->symbolizer, lab->threads, lab->fds);
+        lab->waits = wait_source_new(&lab->target, lab->modules, lab->unwinder, lab->symbolizer,
+                                     lab->threads, lab->fds);
     if (lab->waits)
         lab->stuck = stuck_memory_new();
     if (lab->stuck)
@@ -52,6 +55,7 @@ void lab_close(struct lab *lab)
         tracking_free(lab->tracking);
     if (lab->threads)
         thread_source_free(lab->threads);
+    unwinder_free(lab->unwinder);
     if (lab->symbolizer)
         symbolizer_free(lab->symbolizer);
     if (lab->modules)
@@ -62,9 +66,9 @@ void lab_close(struct lab *lab)
 void lab_trim(struct lab *lab)
 {
     thread_source_trim(lab->threads);
+    unwinder_trim(lab->unwinder);
     fd_source_trim(lab->fds);
     tracking_trim(lab->tracking);
-    wait_source_trim(lab->waits);
     symbolizer_trim(lab->symbolizer);
 }
 

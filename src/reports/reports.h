@@ -27,6 +27,7 @@ struct sink;
 struct symbolizer;
 struct thread_source;
 struct tracking;
+struct unwinder;
 struct stuck_memory;
 struct wait_source;
 
@@ -35,6 +36,7 @@ struct lab {
     struct target target;
     struct modules *modules;
     struct symbolizer *symbolizer;
+    struct unwinder *unwinder;
     struct thread_source *threads;
     struct tracking *tracking;
     struct fd_source *fds;

@@ -59,7 +59,7 @@ static uint64_t clock_ns(clockid_t id)
 }
 
 struct thread_source *thread_source_new(struct target *target, struct modules *modules,
-                                        enum signal_mode mode)
+                                        struct unwinder *unwinder, enum signal_mode mode)
 {
     struct thread_source *source = calloc(1, sizeof *source);
     if (!source)
@@ -67,8 +67,8 @@ struct thread_source *thread_source_new(struct target *target, struct modules *m
     source->target = target;
     source->modules = modules;
     source->capture = capture_new(target, mode);
-    source->unwinder = unwinder_new(target, modules);
-    if (source->capture && source->unwinder)
+    source->unwinder = unwinder;
+    if (source->capture)
         return source;
     thread_source_free(source);
     return NULL;
@@ -82,7 +82,6 @@ void thread_source_free(struct thread_source *source)
         thread_table_clear(&source->table, source->capture, &source->stacks);
     stack_store_free(&source->stacks);
     task_list_free(&source->tasks);
-    unwinder_free(source->unwinder);
     capture_free(source->capture);
     free(source);
 }
@@ -92,7 +91,6 @@ void thread_source_trim(struct thread_source *source)
     thread_table_clear(&source->table, source->capture, &source->stacks);
     stack_store_free(&source->stacks);
     task_list_free(&source->tasks);
-    unwinder_trim(source->unwinder);
     capture_trim(source->capture);
 }
 

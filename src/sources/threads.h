@@ -16,6 +16,7 @@
 
 struct target;
 struct modules;
+struct unwinder;
 
 struct thread_sample {
     pid_t tid;
@@ -51,9 +52,9 @@ struct thread_dump {
 
 struct thread_source;
 
-/* MODULES is shared with the symbolizer; both must outlive the source. */
+/* MODULES and UNWINDER are shared with others; all must outlive the source. */
 struct thread_source *thread_source_new(struct target *target, struct modules *modules,
-                                        enum signal_mode mode);
+                                        struct unwinder *unwinder, enum signal_mode mode);
 void thread_source_free(struct thread_source *source);
 
 /* Makes one dump. 0, or a negative errno with *DUMP untouched. Takes at most BUDGET_NS for stacks:

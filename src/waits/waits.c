@@ -28,8 +28,8 @@ struct wait_source {
 };
 
 struct wait_source *wait_source_new(struct target *target, struct modules *modules,
-                                    struct symbolizer *symbolizer, struct thread_source *threads,
-                                    struct fd_source *fds)
+                                    struct unwinder *unwinder, struct symbolizer *symbolizer,
+                                    struct thread_source *threads, struct fd_source *fds)
 {
     struct wait_source *source = calloc(1, sizeof *source);
     if (!source)
@@ -40,25 +40,14 @@ struct wait_source *wait_source_new(struct target *target, struct modules *modul
         .symbolizer = symbolizer,
         .threads = threads,
         .fds = fds,
-        .unwinder = unwinder_new(target, modules),
+        .unwinder = unwinder,
     };
-    if (source->unwinder)
-        return source;
-    free(source);
-    return NULL;
+    return source;
 }
 
 void wait_source_free(struct wait_source *source)
 {
-    if (!source)
-        return;
-    unwinder_free(source->unwinder);
     free(source);
-}
-
-void wait_source_trim(struct wait_source *source)
-{
-    unwinder_trim(source->unwinder);
 }
 
 const char *finder_text(struct finder *finder, const char *format, ...)

@@ -25,6 +25,7 @@ struct symbolizer;
 struct target;
 struct thread_dump;
 struct thread_source;
+struct unwinder;
 
 enum wait_kind {
     WAIT_NONE,  /* running, or blocked outside a system call */
@@ -89,8 +90,8 @@ struct wait_source;
 
 /* All must outlive it; FDS may be NULL. NULL without memory. */
 struct wait_source *wait_source_new(struct target *target, struct modules *modules,
-                                    struct symbolizer *symbolizer, struct thread_source *threads,
-                                    struct fd_source *fds);
+                                    struct unwinder *unwinder, struct symbolizer *symbolizer,
+                                    struct thread_source *threads, struct fd_source *fds);
 void wait_source_free(struct wait_source *source);
 
 /* Finds the waits of THREADS, the last dump of the thread source. FDS names the
@@ -99,8 +100,5 @@ void wait_source_free(struct wait_source *source);
 struct wait_set *wait_source_find(struct wait_source *source, const struct thread_dump *threads,
                                   const struct fd_dump *fds, uint64_t budget_ns);
 void waits_free(struct wait_set *set);
-
-/* Gives back what is kept between two sets. */
-void wait_source_trim(struct wait_source *source);
 
 #endif
