@@ -39,9 +39,16 @@ static struct listener *left_behind; /* of this process's parents */
 
 static _Thread_local bool engine_runs_here __attribute__((tls_model("initial-exec")));
 
+static _Atomic pid_t engine_tid; /* of the thread that an engine runs on; one at a time */
+
 bool listener_is_caller(void)
 {
     return engine_runs_here;
+}
+
+bool listener_is_thread(pid_t tid)
+{
+    return atomic_load(&engine_tid) == tid;
 }
 
 static void wait_for_one(_Atomic uint32_t *word)
@@ -74,6 +81,7 @@ static void *thread_main(void *argument)
     engine_runs_here = true;
     listener->host.service_errno = &errno;
     atomic_store(&listener->tid, (pid_t)syscall(SYS_gettid));
+    atomic_store(&engine_tid, atomic_load(&listener->tid));
     listener->api->run(&listener->host, ready);
     return NULL;
 }

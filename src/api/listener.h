@@ -31,7 +31,9 @@ const char *listener_address(const struct listener *listener);
 /* False in a child of the process that started it. */
 bool listener_is_mine(const struct listener *listener);
 
-/* Whether the calling thread is the one the engine runs on. */
+/* Whether the calling thread is the one the engine runs on; whether thread TID of this process is
+ * the one that an engine runs on, or the last did. */
 bool listener_is_caller(void);
+bool listener_is_thread(pid_t tid);
 
 #endif

@@ -4,6 +4,7 @@
  * listener that is coming or going. snag_address takes no lock and touches no
  * listener: it reads a text that is never freed. The lock is made anew in a child of fork, where
  * the listener's thread does not exist: what the child inherited of it is left alone. */
+#include "api/ask.h"
 #include "api/listener.h"
 #include "api/log.h"
 
@@ -145,6 +146,16 @@ static int ask_locked(struct engine_request *request)
     return request->status;
 }
 
+int engine_ask(struct engine_request *request)
+{
+    if (listener_is_caller())
+        return -EDEADLK;
+    pthread_mutex_lock(&lock);
+    int status = ask_locked(request);
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
 static int write_all(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
@@ -163,12 +174,8 @@ int snag_write(const char *profile, int fd, int debug)
 {
     if (!profile)
         return -EINVAL;
-    if (listener_is_caller())
-        return -EDEADLK;
     struct engine_request request = { .profile = profile, .debug = debug };
-    pthread_mutex_lock(&lock);
-    int status = ask_locked(&request);
-    pthread_mutex_unlock(&lock);
+    int status = engine_ask(&request);
     if (status == 0)
         status = write_all(fd, request.bytes, request.length);
     if (request.bytes)

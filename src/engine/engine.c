@@ -83,7 +83,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
     if (atomic_load(&engine->host->stop))
         event_base_loopbreak(engine->base);
     else
-        requests_take(engine->host, engine->desk);
+        requests_take(engine->host, engine->desk, &engine->lab);
 }
 
 static int open_wake(struct engine *engine)

@@ -12,6 +12,8 @@
 #ifndef SNAG_ENGINE_ENGINE_H
 #define SNAG_ENGINE_ENGINE_H
 
+#include "leak/seam.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -27,14 +29,15 @@
  * blocked: sigprocmask, which libunwind calls, silently leaves it out.) */
 #define ENGINE_WAKE_SIGNAL SIGSTKFLT
 
-/* A profile asked for by snag_write. Lives on the asking thread's stack, which
+/* A profile asked for by snag_write, or a leak check. Lives on the asking thread's stack, which
  * waits until `done` is 1 (a futex). */
 struct engine_request {
     struct engine_request *next;
     const char *profile;
     int debug;
-    int status;  /* 0 or a negative errno */
-    void *bytes; /* an mmap of `capacity` bytes, for the asker to munmap */
+    struct leak_query *leaks; /* not NULL: this is asked, and not a profile */
+    int status;               /* 0 or a negative errno */
+    void *bytes;              /* an mmap of `capacity` bytes, for the asker to munmap */
     size_t length;
     size_t capacity;
     _Atomic uint32_t done;

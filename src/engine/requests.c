@@ -7,6 +7,7 @@
 
 #include "base/sink.h"
 #include "engine/engine.h"
+#include "leak/leak.h"
 #include "reports/reports.h"
 
 #include <errno.h>
@@ -71,12 +72,30 @@ static void take_one(struct engine_request *request, struct report_desk *desk)
     desk_submit(desk, &own->order);
 }
 
-void requests_take(struct engine_host *host, struct report_desk *desk)
+/* A leak check is not an order: nobody else can be waiting for the same. */
+static void check_leaks(struct engine_request *request, struct report_desk *desk, struct lab *lab)
+{
+    struct sink_buffer report;
+    sink_buffer_init(&report);
+    int status = leaks_find(lab, request->leaks, &report.sink);
+    if (status == 0)
+        status = report.sink.error;
+    request->bytes = report.bytes;
+    request->length = report.length;
+    request->capacity = report.capacity;
+    answer(request, status);
+    desk_used(desk);
+}
+
+void requests_take(struct engine_host *host, struct report_desk *desk, struct lab *lab)
 {
     struct engine_request *request = atomic_exchange(&host->requests, NULL);
     while (request) {
         struct engine_request *next = request->next; /* it is the asker's once answered */
-        take_one(request, desk);
+        if (request->leaks)
+            check_leaks(request, desk, lab);
+        else
+            take_one(request, desk);
         request = next;
     }
 }

@@ -10,10 +10,18 @@
 #ifndef SNAG_HANDLES_HANDLES_H
 #define SNAG_HANDLES_HANDLES_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct handle_root;
 
 /* The tables, for those who publish where they are; never NULL. `count` is 0 until an inventory is
  * made. */
 const struct handle_root *handle_root_of_process(void);
+
+/* Whether there is any inventory, and whether any handle is live that was added at TIME_NS
+ * (CLOCK_MONOTONIC) or later: a walk over all of them, for leak checks. */
+bool handles_exist(void);
+bool handles_since(uint64_t time_ns);
 
 #endif

@@ -1,0 +1,155 @@
+/* leak.c: everything there is, less what was there before and what does not count; see leak.h.
+ *
+ * A number that is the same is the same thing only if the rest is, too: a thread's start, what a
+ * descriptor leads to. Where tracking tells when a descriptor was opened, it is not needed: what
+ * it leads to tells. */
+#include "leak/leak.h"
+
+#include "leak/found.h"
+#include "modules/modules.h"
+#include "reports/picture.h"
+#include "reports/reports.h"
+#include "sources/fds.h"
+#include "sources/threads.h"
+#include "sources/tracking.h"
+#include "waits/waits.h"
+
+#define SNAG_LEAK_NOTHING_BEFORE_MAIN /* only its constants are wanted */
+#include <snag/leak.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The flags of the kernel's own threads in a process, which io_uring makes (include/linux/sched.h:
+ * PF_IO_WORKER, PF_USER_WORKER). */
+#define KERNELS_OWN (0x10u | 0x4000u)
+
+/* Fields of /proc/PID/task/TID/stat that follow the name. */
+struct stat_fields {
+    uint64_t flags; /* field 9 */
+    uint64_t start; /* field 22 */
+};
+
+static struct stat_fields read_stat(const struct lab *lab, pid_t tid)
+{
+    struct stat_fields fields = { 0 };
+    char path[32];
+    char text[1024];
+    snprintf(path, sizeof path, "%d/stat", (int)tid);
+    if (proc_read(lab->target.task_fd, path, text, sizeof text) <= 0)
+        return fields;
+    const char *field = strrchr(text, ')');
+    for (int number = 2; field && number < 22; number++) {
+        field = strchr(field + 1, ' ');
+        if (field && number + 1 == 9)
+            fields.flags = strtoull(field, NULL, 10);
+    }
+    if (field)
+        fields.start = strtoull(field, NULL, 10);
+    return fields;
+}
+
+static const struct leak_thread *thread_before(const struct leak_query *query, pid_t tid)
+{
+    for (size_t i = 0; i < query->thread_count; i++)
+        if (query->threads[i].tid == tid)
+            return &query->threads[i];
+    return NULL;
+}
+
+static bool is_new_thread(const struct lab *lab, const struct leak_query *query,
+                          const struct thread_sample *thread)
+{
+    if (thread->tid == query->caller)
+        return false;
+    const struct leak_thread *before = thread_before(query, thread->tid);
+    const struct stat_fields now = read_stat(lab, thread->tid);
+    if (now.start == 0 || (now.flags & KERNELS_OWN)) /* ended by now, or not the program's */
+        return false;
+    return !before || before->start != now.start;
+}
+
+static const struct leak_fd *fd_before(const struct leak_query *query, int fd)
+{
+    for (size_t i = 0; i < query->fd_count; i++)
+        if (query->fds[i].fd == fd)
+            return &query->fds[i];
+    return NULL;
+}
+
+static bool is_new_fd(const struct lab *lab, const struct leak_query *query,
+                      const struct descriptor *descriptor)
+{
+    const struct leak_fd *before = fd_before(query, descriptor->fd);
+    if (!before)
+        return true;
+    char path[32];
+    char link[PATH_MAX];
+    snprintf(path, sizeof path, "fd/%d", descriptor->fd);
+    ssize_t length = readlinkat(lab->target.proc_fd, path, link, sizeof link);
+    return length > 0 && leak_hash(link, (size_t)length) != before->link;
+}
+
+static const struct origin *origin_of(struct lab *lab, struct found *found, pid_t tid)
+{
+    struct origin *origin = arena_alloc(&found->arena, sizeof *origin);
+    return origin && tracking_thread(lab->tracking, tid, origin) ? origin : NULL;
+}
+
+static bool find_threads(struct lab *lab, const struct leak_query *query, struct found *found)
+{
+    const struct thread_dump *dump = found->picture->threads;
+    found->threads = arena_array(&found->arena, dump->count + 1, sizeof *found->threads);
+    if (!found->threads)
+        return false;
+    for (size_t i = 0; (query->what & SNAG_LEAK_THREADS) && i < dump->count; i++) {
+        if (!is_new_thread(lab, query, &dump->threads[i]))
+            continue;
+        struct leaked_thread thread = {
+            .thread = &dump->threads[i],
+            .wait = &found->picture->waits->waits[i],
+            .origin = origin_of(lab, found, dump->threads[i].tid),
+        };
+        if (!rules_ignore_thread(query, &thread, lab->symbolizer))
+            found->threads[found->thread_count++] = thread;
+    }
+    return true;
+}
+
+static bool find_fds(struct lab *lab, const struct leak_query *query, struct found *found)
+{
+    const struct fd_dump *dump = found->picture->fds;
+    found->fds = arena_array(&found->arena, dump->count + 1, sizeof *found->fds);
+    if (!found->fds)
+        return false;
+    for (size_t i = 0; (query->what & SNAG_LEAK_FDS) && i < dump->count; i++) {
+        const struct descriptor *descriptor = &dump->descriptors[i];
+        if (is_new_fd(lab, query, descriptor) &&
+            !rules_ignore_fd(query, descriptor, lab->symbolizer))
+            found->fds[found->fd_count++] = descriptor;
+    }
+    return true;
+}
+
+int leaks_find(struct lab *lab, struct leak_query *query, struct sink *sink)
+{
+    struct found found = { .arena = ARENA_INIT };
+    modules_refresh(lab->modules);
+    int status = picture_take(lab, true, &found.picture);
+    if (status)
+        return status;
+    if (!find_threads(lab, query, &found) || !find_fds(lab, query, &found))
+        status = -ENOMEM;
+    query->leaked_threads = found.thread_count;
+    query->leaked_fds = found.fd_count;
+    query->leaked_handles = 0;
+    if (status == 0 && query->report && found.thread_count + found.fd_count > 0)
+        found_write(sink, &found, lab);
+    arena_release(&found.arena);
+    picture_free(found.picture);
+    return status;
+}
