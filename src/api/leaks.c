@@ -10,7 +10,6 @@
 #include "engine/engine.h"
 #include "handles/handles.h"
 
-
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -70,9 +69,19 @@ static void leaks_free(struct snag_leaks *leaks)
     free(leaks);
 }
 
+/* What the parent had is no leak of the child's. */
+static void remember_again(void)
+{
+    if (remembered)
+        present_free(&remembered->present);
+    free(remembered);
+    remembered = snag_leaks_begin();
+}
+
 static void remember(void)
 {
     remembered = snag_leaks_begin();
+    pthread_atfork(NULL, NULL, remember_again);
 }
 
 void snag_leaks_remember(void)

@@ -21,11 +21,13 @@ static const char help[] =
     "Usage: snag run [OPTION...] COMMAND [ARGUMENT...]\n"
     "\n"
     "Runs COMMAND with snag's listener in it, which says on stderr where it listens:\n"
-    "then look at the threads with curl ADDRESS/debug/threads, and at the\n"
-    "descriptors and who opened them with curl ADDRESS/debug/fds.\n"
+    "then curl ADDRESS/debug/threads, ADDRESS/debug/fds (and who opened them).\n"
     "\n"
     "  --listen ADDRESS  where to listen; else SNAG_LISTEN, else the first free of\n"
     "                    " DEFAULT_LISTEN "\n"
+    "  --leakcheck       no listener: when COMMAND ends well, report leaked threads,\n"
+    "                    descriptors and handles on stderr, and exit with 1\n"
+    "  --exit-code N     with --leakcheck: with N (1 to 255) instead of 1\n"
     "  --no-fds          do not record who opens descriptors and starts threads\n"
     "  --children        also in the programs that COMMAND starts, each with a\n"
     "                    listener of its own (give a range of ports, or unix:...%p)\n"
@@ -40,6 +42,8 @@ struct wish {
     const char *listen; /* NULL: not given */
     bool no_fds;
     bool children;
+    bool leakcheck;
+    const char *exit_code; /* NULL: not given */
     char **command;
 };
 
@@ -50,12 +54,54 @@ static int misused(const char *option, const char *what)
     return STATUS_USAGE;
 }
 
+static bool is_exit_code(const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    return end > text && *end == 0 && number >= 1 && number <= 255;
+}
+
+/* Whether the argument at *AT is NAME=VALUE or NAME and then VALUE: *VALUE is set, or is NULL where
+ * it is missing. */
+static bool is_with_value(char ***at, const char *name, const char **value)
+{
+    size_t length = strlen(name);
+    if (strncmp(**at, name, length) != 0)
+        return false;
+    if ((**at)[length] == '=')
+        *value = **at + length + 1;
+    else if ((**at)[length] == 0)
+        *value = (*at)[1] ? *++*at : NULL;
+    else
+        return false;
+    return true;
+}
+
+static bool *flag_of(struct wish *wish, const char *option)
+{
+    if (strcmp(option, "--no-fds") == 0)
+        return &wish->no_fds;
+    if (strcmp(option, "--children") == 0)
+        return &wish->children;
+    return strcmp(option, "--leakcheck") == 0 ? &wish->leakcheck : NULL;
+}
+
+/* STATUS_OK, or the status to end with. */
+static int check(const struct wish *wish)
+{
+    if (wish->exit_code && !wish->leakcheck)
+        return misused("--exit-code", " is for --leakcheck");
+    if (wish->exit_code && !is_exit_code(wish->exit_code))
+        return misused("--exit-code", " is a number from 1 to 255");
+    return *wish->command ? STATUS_OK : misused("what", " is to be run?");
+}
+
 /* STATUS_OK, or the status to end with; -1: to end well. */
 static int read_options(char **arguments, struct wish *wish)
 {
-    static const char listen[] = "--listen=";
     for (; *arguments && **arguments == '-'; arguments++) {
         const char *option = *arguments;
+        bool *flag = flag_of(wish, option);
         if (strcmp(option, "--") == 0) {
             arguments++;
             break;
@@ -64,21 +110,19 @@ static int read_options(char **arguments, struct wish *wish)
             fputs(help, stdout);
             return -1;
         }
-        if (strcmp(option, "--no-fds") == 0)
-            wish->no_fds = true;
-        else if (strcmp(option, "--children") == 0)
-            wish->children = true;
-        else if (strncmp(option, listen, strlen(listen)) == 0)
-            wish->listen = option + strlen(listen);
-        else if (strcmp(option, "--listen") == 0 && arguments[1])
-            wish->listen = *++arguments;
-        else if (strcmp(option, "--listen") == 0)
-            return misused(option, " needs an address");
-        else
+        if (flag)
+            *flag = true;
+        else if (is_with_value(&arguments, "--listen", &wish->listen)) {
+            if (!wish->listen)
+                return misused(option, " needs an address");
+        } else if (is_with_value(&arguments, "--exit-code", &wish->exit_code)) {
+            if (!wish->exit_code)
+                return misused(option, " needs a number");
+        } else
             return misused(option, " is no option of it");
     }
     wish->command = arguments;
-    return *arguments ? STATUS_OK : misused("what", " is to be run?");
+    return check(wish);
 }
 
 /* The directory of our libraries: that of this program, or the library directory beside it. */
@@ -146,6 +190,8 @@ static int set_environment(const struct wish *wish)
         status = set("SNAG_LISTEN", wish->listen);
     else if (status == STATUS_OK && !getenv("SNAG_LISTEN"))
         status = set("SNAG_LISTEN", DEFAULT_LISTEN);
+    if (status == STATUS_OK && wish->leakcheck)
+        status = set("SNAG_LEAKCHECK", wish->exit_code ? wish->exit_code : "1");
     if (status == STATUS_OK)
         status = set("SNAG_PRELOAD", wish->children ? "children" : "1");
     return status;

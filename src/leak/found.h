@@ -37,6 +37,9 @@ struct found {
 /* Whether QUERY's lists ignore a thread, a descriptor. */
 bool rules_ignore_thread(const struct leak_query *query, const struct leaked_thread *thread,
                          struct symbolizer *symbolizer);
+/* Whether it is a thread of a sanitizer's, and not the program's. */
+bool rules_know_thread(const struct leaked_thread *thread, struct symbolizer *symbolizer);
+
 bool rules_ignore_fd(const struct leak_query *query, const struct descriptor *descriptor,
                      struct symbolizer *symbolizer);
 

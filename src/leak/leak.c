@@ -114,7 +114,8 @@ static bool find_threads(struct lab *lab, const struct leak_query *query, struct
             .wait = &found->picture->waits->waits[i],
             .origin = origin_of(lab, found, dump->threads[i].tid),
         };
-        if (!rules_ignore_thread(query, &thread, lab->symbolizer))
+        if (!rules_know_thread(&thread, lab->symbolizer) &&
+            !rules_ignore_thread(query, &thread, lab->symbolizer))
             found->threads[found->thread_count++] = thread;
     }
     return true;

@@ -12,6 +12,7 @@
 #include "sources/threads.h"
 #include "sources/tracking.h"
 #include "symbolize/symbolize.h"
+#include "waits/waits.h"
 
 #include <string.h>
 
@@ -92,6 +93,35 @@ static bool lists_stack(const char *const *list, const uint64_t *frames, size_t 
             return false;
     }
     return false;
+}
+
+static bool is_sanitizer(const struct location *location)
+{
+    static const char *const names[] = { "libtsan", "libasan", "libhwasan", "liblsan", "libubsan" };
+    const char *name = location->module ? module_name(location->module) : "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(name, names[i], strlen(names[i])) == 0)
+            return true;
+    const char *function = location->lines[location->line_count - 1].function;
+    return strncmp(function, "__tsan::", 8) == 0 || strncmp(function, "__sanitizer::", 13) == 0;
+}
+
+/* ThreadSanitizer begins one with the program's first thread. It sleeps most of the time, and none
+ * of its frames is the program's. */
+bool rules_know_thread(const struct leaked_thread *leaked, struct symbolizer *symbolizer)
+{
+    const struct thread_sample *thread = leaked->thread;
+    size_t by_sanitizer = 0;
+    if (!leaked->wait || leaked->wait->kind != WAIT_TIME)
+        return false;
+    for (size_t i = 0; i < thread->frame_count; i++) {
+        const struct location *location = symbolize(symbolizer, frame_lookup(thread->frames[i]));
+        if (is_sanitizer(location))
+            by_sanitizer++;
+        else if (!is_c_library(location))
+            return false;
+    }
+    return by_sanitizer > 0;
 }
 
 bool rules_ignore_thread(const struct leak_query *query, const struct leaked_thread *leaked,

@@ -2,8 +2,11 @@
  *
  * libsnag-preload is what `snag run` has the loader put into a program
  * (LD_PRELOAD). Its constructor starts the listener, if `snag run` asks for it
- * by SNAG_PRELOAD, and takes both variables out of the environment, so that
- * what the program starts is left alone; unless it was asked to be in those as well. */
+ * by SNAG_PRELOAD, or gets ready for the leak check (SNAG_LEAKCHECK), and takes the variables out
+ * of the environment, so that what the program starts is left alone; unless it was asked to be in
+ * those as well. */
+#include "preload/leakcheck.h"
+
 #include <snag/snag.h>
 
 #include <errno.h>
@@ -61,7 +64,8 @@ static void leave_environment(void)
         char *list = value_of(*from, "LD_PRELOAD");
         if (list)
             leave_list(list);
-        if ((!list || *list) && !value_of(*from, "SNAG_PRELOAD"))
+        if ((!list || *list) && !value_of(*from, "SNAG_PRELOAD") &&
+            !value_of(*from, "SNAG_LEAKCHECK"))
             *to++ = *from;
     }
     *to = NULL;
@@ -80,7 +84,11 @@ __attribute__((constructor)) static void begin(void)
     const char *wish = getenv("SNAG_PRELOAD");
     if (!wish)
         return;
+    bool checks = getenv("SNAG_LEAKCHECK") != NULL;
+    if (checks)
+        leakcheck_begin();
     if (strcmp(wish, "children") != 0)
         leave_environment();
-    start();
+    if (!checks)
+        start();
 }
