@@ -11,6 +11,7 @@
 
 #include "api/inside.h"
 #include "base/stack.h"
+#include "stacks/pool.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -71,11 +72,27 @@ static void *load(const char *name, int (**through)(int (*)(void *), void *))
     return module;
 }
 
+/* The number is of the stack that was walked at the same place. */
+static void compare_with_pool(const struct walked *walked)
+{
+    const struct stack_pool *pool = snag_inside()->stack_pool();
+    uint32_t place = pool->places[walked->number];
+    const uint64_t *chunk = (const uint64_t *)(uintptr_t)pool->chunks[place / POOL_CHUNK_WORDS];
+    const struct stack_node *node = (const struct stack_node *)(chunk + place % POOL_CHUNK_WORDS);
+    assert_int_equal(node->count, walked->own_count);
+    assert_int_equal(node->end, walked->end);
+    for (size_t i = 0; i < walked->own_count; i++)
+        assert_int_equal(node->frames[i] & ~(FRAME_GUEST_MASK << FRAME_GUEST_SHIFT),
+                         walked->own[i]);
+}
+
 static __attribute__((noinline)) void call_through(int (*through)(int (*)(void *), void *),
                                                    struct walked *walked)
 {
-    for (int i = 0; i < 2; i++) /* the second time by what was learnt the first */
+    for (int i = 0; i < 4; i++) { /* later times by what was learnt the first */
         assert_int_equal(through(walk, walked), 7);
+        compare_with_pool(walked);
+    }
     assert_int_equal(walked->end, STACK_WHOLE);
     assert_int_equal(walked->own_count + 1, walked->true_count);
     for (size_t i = 0; i < walked->own_count; i++)

@@ -12,6 +12,7 @@
 #include "stacks/here.h"
 
 #include "base/stack.h"
+#include "stacks/memo.h"
 #include "stacks/pool.h"
 #include "stacks/reach.h"
 #include "stacks/step.h"
@@ -144,22 +145,45 @@ UNCHECKED static struct place place_above(const void *record)
     };
 }
 
-UNCHECKED struct stack_walk walk_here(const void *record, unsigned skip, uint64_t *frames,
-                                      size_t max)
+/* Notes that the walk hangs on VALUE, which was read at ADDRESS; KIND goes with its place. */
+static inline void note(struct trail *trail, uint64_t address, uint64_t value, uint32_t kind)
+{
+    uint64_t place = address - trail->start;
+    if (UNLIKELY(trail->count == TRAIL_WORDS || place > UINT32_MAX - 2 * sizeof value ||
+                 place % sizeof value != 0)) {
+        trail->firm = false;
+        return;
+    }
+    trail->places[trail->count] = (uint32_t)place | kind;
+    trail->values[trail->count++] = value;
+}
+
+UNCHECKED static inline __attribute__((always_inline)) struct stack_walk
+walk_on(const void *record, unsigned skip, uint64_t *frames, size_t max, struct trail *trail)
 {
     struct place at = place_above(record);
     struct reach reach = reach_begin((uintptr_t)record);
     enum stack_end end = contains(&reach, at.sp) ? STACK_WHOLE : STACK_CORRUPT;
     uint64_t hash = 0;
     size_t count = 0;
+    uint64_t bp_at = (uintptr_t)record; /* where at.bp was read */
+    if (trail) {
+        trail->start = (uintptr_t)record;
+        trail->count = 0;
+        trail->firm = true;
+    }
     for (bool going = true; going && end == STACK_WHOLE;) {
         uint64_t frame = at.frame;
         uint64_t step = step_find(frame);
+        if (trail)
+            note(trail, at.sp - 8, frame, 0);
         if (UNLIKELY(step_kind(step) != STEP_PLAIN)) {
             if (frame_address(frame) == 0) {
                 end = STACK_AT_ZERO;
                 break;
             }
+            if (trail && step_kind(step) != STEP_OUTERMOST)
+                trail->firm = false;
             struct resolved resolved = resolve(frame, step);
             step = resolved.step;
             frame |= resolved.bits;
@@ -182,8 +206,11 @@ UNCHECKED struct stack_walk walk_here(const void *record, unsigned skip, uint64_
             continue;
         }
         uint64_t cfa = at.sp + (uint64_t)step_distance(step);
-        if (UNLIKELY(step & STEP_FROM_BP)) /* a build has few of these, or hardly others */
+        if (UNLIKELY(step & STEP_FROM_BP)) { /* a build has few of these, or hardly others */
             cfa = at.bp + (uint64_t)step_distance(step);
+            if (trail)
+                note(trail, bp_at, at.bp - trail->start, TRAIL_FRAME_POINTER);
+        }
         uint64_t saved = cfa + (uint64_t)step_bp_place(step);
         if (UNLIKELY(cfa - at.sp - 1 >= reach.high - at.sp || saved < reach.low)) {
             struct place copy = at;
@@ -197,13 +224,23 @@ UNCHECKED struct stack_walk walk_here(const void *record, unsigned skip, uint64_
         at.frame = word_at(cfa - 8);
         at.sp = cfa;
         at.bp = (bp & step_mask(step, STEP_BP_SAVED)) | (at.bp & step_mask(step, STEP_BP_SAME));
+        if (trail && (step & STEP_BP_SAVED))
+            bp_at = saved;
     }
+    if (trail && end != STACK_WHOLE && end != STACK_DEEPER && end != STACK_AT_ZERO)
+        trail->firm = false;
     return (struct stack_walk){ .count = count, .end = end, .hash = (uint32_t)(hash >> 16) };
+}
+
+UNCHECKED struct stack_walk walk_here(const void *record, unsigned skip, uint64_t *frames,
+                                      size_t max, struct trail *trail)
+{
+    return walk_on(record, skip, frames, max, trail);
 }
 
 struct stack_walk stack_here(const void *record, unsigned skip, uint64_t *frames, size_t max)
 {
-    struct stack_walk walk = walk_here(record, skip, frames, max);
+    struct stack_walk walk = walk_here(record, skip, frames, max, NULL);
     for (size_t i = 0; i < walk.count; i++)
         frames[i] &= ~(FRAME_GUEST_MASK << FRAME_GUEST_SHIFT);
     return walk;

@@ -4,7 +4,11 @@
 
 #include "stacks/stacks.h"
 
-/* As stack_here, with the number of the guest in each frame (pool.h). */
-struct stack_walk walk_here(const void *frame, unsigned skip, uint64_t *frames, size_t max);
+struct trail;
+
+/* As stack_here, with the number of the guest in each frame (pool.h), and with what it hung on in
+ * TRAIL. */
+struct stack_walk walk_here(const void *frame, unsigned skip, uint64_t *frames, size_t max,
+                            struct trail *trail);
 
 #endif

@@ -7,6 +7,7 @@
 #include "stacks/pool.h"
 
 #include "stacks/here.h"
+#include "stacks/memo.h"
 #include "stacks/pool_open.h"
 #include "stacks/stacks.h"
 
@@ -130,8 +131,9 @@ static uint32_t refuse(struct stack_pool *pool)
     return STACK_OTHER;
 }
 
+/* *IS_NEW is set to true for a stack that has not come before. */
 static uint32_t number_of(struct stack_pool *pool, const struct stack_walk *walk,
-                          const uint64_t *frames)
+                          const uint64_t *frames, bool *is_new)
 {
     uint32_t hash = walk->hash;
     uint32_t own = STACK_NONE;
@@ -143,18 +145,36 @@ static uint32_t number_of(struct stack_pool *pool, const struct stack_walk *walk
             uint64_t mine = (uint64_t)hash << 32 | own;
             /* release: the node is written before anybody finds its number */
             if (atomic_compare_exchange_strong_explicit(&pool->index[at], &entry, mine,
-                                                        memory_order_release, memory_order_acquire))
+                                                        memory_order_release,
+                                                        memory_order_acquire)) {
+                *is_new = true;
                 return own;
+            }
         }
         if (entry >> 32 == hash && is_same(pool, (uint32_t)entry, walk, frames))
             return (uint32_t)entry;
     }
 }
 
-uint32_t stack_number(const void *frame, unsigned skip)
+/* HASH is where a memo of the walk belongs. One that comes once only is not worth it. */
+static __attribute__((noinline)) uint32_t walk_and_number(const void *frame, unsigned skip,
+                                                          uint64_t hash)
 {
     uint64_t frames[STACK_FRAMES_MAX];
+    struct trail trail;
+    bool is_new = false;
     struct stack_pool *pool = pool_open();
-    struct stack_walk walk = walk_here(frame, skip, frames, STACK_FRAMES_MAX);
-    return pool && walk.count > 0 ? number_of(pool, &walk, frames) : STACK_OTHER;
+    struct stack_walk walk = walk_here(frame, skip, frames, STACK_FRAMES_MAX, &trail);
+    if (!pool || walk.count == 0)
+        return STACK_OTHER;
+    uint32_t number = number_of(pool, &walk, frames, &is_new);
+    if (number != STACK_OTHER && !is_new)
+        memo_keep(&trail, skip, number, hash);
+    return number;
+}
+
+uint32_t stack_number(const void *frame, unsigned skip)
+{
+    struct memo_look look = memo_look((uintptr_t)frame, skip);
+    return look.number != 0 ? look.number : walk_and_number(frame, skip, look.hash);
 }

@@ -5,7 +5,8 @@
  * refuses the impossible "how", and says EFAULT where there is nothing to read. What was found is
  * kept per thread, as one word, so that a handler in between sees one range or the other. A stack
  * in use is not unmapped; a coroutine's that was, and whose place a smaller one took, is the one
- * case in which the range may be too large, and only a corrupt frame would lead there. */
+ * case in which the range may be too large, and only a corrupt frame would lead there: neither
+ * a walk nor a memo (memo.c) goes beyond an outermost frame. */
 #include "stacks/reach.h"
 
 #include <errno.h>
@@ -15,12 +16,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE ((uintptr_t)4096)
+#define PAGE REACH_PAGE
 #define PAGES_MAX 4096 /* tried in a row: one frame may have 16 MiB of locals */
-#define COUNT_BITS 20
+#define COUNT_BITS REACH_COUNT_BITS
 
-/* The first page's number above the count of pages. */
-static _Thread_local _Atomic uint64_t known __attribute__((tls_model("initial-exec")));
+_Thread_local _Atomic uint64_t reach_known __attribute__((tls_model("initial-exec")));
 
 static bool is_readable(uintptr_t page)
 {
@@ -36,13 +36,13 @@ static void keep(const struct reach *reach)
 {
     uint64_t count = (reach->high - reach->low) / PAGE;
     if (count < UINT64_C(1) << COUNT_BITS)
-        atomic_store_explicit(&known, reach->low / PAGE << COUNT_BITS | count,
+        atomic_store_explicit(&reach_known, reach->low / PAGE << COUNT_BITS | count,
                               memory_order_relaxed);
 }
 
 struct reach reach_begin(uintptr_t sp)
 {
-    uint64_t word = atomic_load_explicit(&known, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&reach_known, memory_order_relaxed);
     struct reach reach;
     reach.low = (uintptr_t)(word >> COUNT_BITS) * PAGE;
     reach.high = reach.low + (uintptr_t)(word & ((UINT64_C(1) << COUNT_BITS) - 1)) * PAGE;

@@ -3,11 +3,14 @@
  * The linker puts __wrap_truth_mark in the place of truth_mark: each way, right
  * before it blocks, walks its own stack by libsnag's stack_here and by libgcc's unwinder, in the
  * same function, and the two must be equal, address by address, out to the end. So must be which
- * addresses are those of interrupted instructions. Exit status 0 when all are. */
+ * addresses are those of interrupted instructions. Then it asks for the stack's number, over and
+ * over, as the later ones come without a walk: the stack that each is of must be the same, too.
+ * Exit status 0 when all are. */
 #include "truth.h"
 
 #include "api/inside.h"
 #include "base/stack.h"
+#include "stacks/pool.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +22,7 @@
 
 #define MOST_WAYS 250
 #define STACK_BYTES ((size_t)4 << 20)
+#define NUMBERS 4
 
 struct walked {
     const char *name;
@@ -26,6 +30,7 @@ struct walked {
     const char *skipped;
     enum stack_end end;
     size_t own_count, true_count;
+    uint32_t numbers[NUMBERS];
     uint64_t own[TRUTH_FRAMES];
     uint64_t truth[TRUTH_FRAMES];
     unsigned char interrupted[TRUTH_FRAMES];
@@ -60,6 +65,8 @@ NOINLINE void __wrap_truth_mark(void)
     struct stack_walk own = snag_inside()->stack_here(STACK_FRAME, 0, walk->own, TRUTH_FRAMES);
     walk->own_count = own.count;
     walk->end = own.end;
+    for (int i = 0; i < NUMBERS; i++)
+        walk->numbers[i] = snag_inside()->stack_number(STACK_FRAME, 0);
     __atomic_store_n(&walk->marked, 1, __ATOMIC_RELEASE);
 }
 
@@ -127,6 +134,23 @@ static void start_ways(const struct way *ways)
     }
 }
 
+/* Whether the stack numbered NUMBER is the one that was walked, as far as stacks are kept. */
+static bool is_kept(const struct walked *walk, uint32_t number)
+{
+    const struct stack_pool *pool = snag_inside()->stack_pool();
+    uint32_t place = pool->places[number];
+    const uint64_t *chunk = (const uint64_t *)(uintptr_t)pool->chunks[place / POOL_CHUNK_WORDS];
+    const struct stack_node *node = (const struct stack_node *)(chunk + place % POOL_CHUNK_WORDS);
+    bool is_cut = walk->own_count > STACK_FRAMES_MAX;
+    if (number < STACK_FIRST || node->end != (is_cut ? STACK_DEEPER : walk->end) ||
+        node->count != (is_cut ? STACK_FRAMES_MAX : walk->own_count))
+        return false;
+    for (size_t i = 0; i < node->count; i++)
+        if ((node->frames[i] & ~(FRAME_GUEST_MASK << FRAME_GUEST_SHIFT)) != walk->own[i])
+            return false;
+    return true;
+}
+
 /* The first frame of the truth is in __wrap_truth_mark itself. */
 static bool is_equal(const struct walked *walk)
 {
@@ -138,6 +162,9 @@ static bool is_equal(const struct walked *walk)
             (walk->interrupted[i + 1] && !exact))
             return false;
     }
+    for (int i = 0; i < NUMBERS; i++)
+        if (!is_kept(walk, walk->numbers[i]))
+            return false;
     return true;
 }
 
