@@ -24,6 +24,7 @@ static const struct route {
     { "/debug", redirect, QUERY_TOKEN, false },
     { "/debug/", page_front, QUERY_TOKEN, false },
     { "/debug/vars", page_vars, QUERY_TOKEN, false },
+    { "/metrics", page_metrics, QUERY_TOKEN, false },
     { "/debug/pprof", redirect, QUERY_TOKEN, false },
     { "/debug/pprof/", page_index, QUERY_TOKEN, false },
     { "/debug/pprof/cmdline", page_cmdline, QUERY_TOKEN, false },
@@ -61,7 +62,8 @@ static void not_found(struct exchange *exchange, const char *path)
         put_names(&known.sink, true);
         sink_puts(&known.sink, "cmdline and symbol");
     } else {
-        sink_puts(&known.sink, "/, /debug/, /debug/vars, /debug/pprof/ and below /debug/: ");
+        sink_puts(&known.sink,
+                  "/, /metrics, /debug/, /debug/vars, /debug/pprof/ and below /debug/: ");
         put_names(&known.sink, false);
         sink_puts(&known.sink, "pprof");
     }

@@ -8,6 +8,9 @@ struct exchange;
 void page_front(struct exchange *exchange); /* / and /debug/ */
 void page_vars(struct exchange *exchange);  /* /debug/vars */
 
+/* metrics_page.c */
+void page_metrics(struct exchange *exchange); /* /metrics */
+
 /* index_page.c */
 void page_index(struct exchange *exchange); /* /debug/pprof/ */
 

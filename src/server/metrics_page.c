@@ -1,0 +1,67 @@
+/* metrics_page.c: /metrics, the counts in Prometheus' text format (version 0.0.4).
+ *
+ * The names that begin with process_ are those of every Prometheus client library. */
+#include "server/routes.h"
+
+#include "server/exchange.h"
+#include "watch/counts.h"
+
+#include <inttypes.h>
+
+#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
+
+static void head(struct sink *sink, const char *name, const char *type, const char *help)
+{
+    sink_printf(sink, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void put_count(struct sink *sink, const char *name, const char *help, long value)
+{
+    if (value < 0)
+        return; /* not known: no value is better than a wrong one */
+    head(sink, name, "gauge", help);
+    sink_printf(sink, "%s %ld\n", name, value);
+}
+
+static void put_bytes(struct sink *sink, const char *name, const char *help, uint64_t value)
+{
+    if (value == 0)
+        return;
+    head(sink, name, "gauge", help);
+    if (value == UINT64_MAX)
+        sink_printf(sink, "%s +Inf\n", name);
+    else
+        sink_printf(sink, "%s %" PRIu64 "\n", name, value);
+}
+
+static void put_process(struct sink *sink, const struct counts *counts)
+{
+    head(sink, "process_cpu_seconds_total", "counter",
+         "Total user and system CPU time spent in seconds.");
+    sink_printf(sink, "process_cpu_seconds_total %.2f\n", counts->processor_seconds);
+    put_count(sink, "process_open_fds", "Number of open file descriptors.", counts->fds);
+    put_bytes(sink, "process_max_fds", "Maximum number of open file descriptors.",
+              counts->fd_limit);
+    put_bytes(sink, "process_resident_memory_bytes", "Resident memory size in bytes.",
+              counts->resident_bytes);
+    put_bytes(sink, "process_virtual_memory_bytes", "Virtual memory size in bytes.",
+              counts->virtual_bytes);
+    put_bytes(sink, "process_virtual_memory_max_bytes",
+              "Maximum amount of virtual memory available in bytes.", counts->virtual_limit);
+    if (counts->started > 0) {
+        head(sink, "process_start_time_seconds", "gauge",
+             "Start time of the process since unix epoch in seconds.");
+        sink_printf(sink, "process_start_time_seconds %.2f\n", counts->started);
+    }
+}
+
+void page_metrics(struct exchange *exchange)
+{
+    struct sink *sink = &exchange->reply.sink;
+    struct counts counts;
+    counts_take(exchange->site->lab, &counts);
+    exchange->reply.type = TYPE_METRICS;
+    put_process(sink, &counts);
+    put_count(sink, "snag_threads", "Threads of the process, snag's own left out.", counts.threads);
+    desk_used(exchange->site->desk);
+}
