@@ -9,10 +9,8 @@
 #include "base/arena.h"
 #include "base/target.h"
 #include "modules/modules.h"
-#include "sources/tracking_guests.h"
+#include "sources/stack_pool.h"
 #include "sources/tracking_symbol.h"
-#include "stacks/pool.h"
-#include "stacks/stacks.h"
 #include "track/calls.h"
 #include "track/layout.h"
 
@@ -47,7 +45,7 @@ struct tracking {
     size_t searched;             /* modules looked at for the tables */
     const struct module *module; /* that has them; NULL not found yet */
     uint64_t root_address;
-    struct guest_shifts *guests; /* of those tables; NULL: no guest was seen yet */
+    struct pool_reader *pool;
 
     struct arena arena; /* owns all below */
     struct track_root *root;
@@ -55,10 +53,6 @@ struct tracking {
     struct records threads;
     struct double_close *double_closes;
     size_t double_close_count;
-    uint32_t *places;
-    uint32_t place_count;
-    uint64_t *words; /* of the pool's chunks, one after the other */
-    uint32_t word_count;
 };
 
 struct tracking *tracking_new(struct target *target, struct modules *modules)
@@ -68,20 +62,21 @@ struct tracking *tracking_new(struct target *target, struct modules *modules)
         return NULL;
     tracking->target = target;
     tracking->modules = modules;
-    return tracking;
+    tracking->pool = pool_reader_new(target, modules);
+    if (tracking->pool)
+        return tracking;
+    free(tracking);
+    return NULL;
 }
 
 void tracking_trim(struct tracking *tracking)
 {
     arena_release(&tracking->arena);
+    pool_reader_trim(tracking->pool);
     tracking->root = NULL;
     tracking->fds = tracking->threads = (struct records){ 0 };
     tracking->double_closes = NULL;
     tracking->double_close_count = 0;
-    tracking->places = NULL;
-    tracking->place_count = 0;
-    tracking->words = NULL;
-    tracking->word_count = 0;
 }
 
 void tracking_free(struct tracking *tracking)
@@ -89,7 +84,7 @@ void tracking_free(struct tracking *tracking)
     if (!tracking)
         return;
     tracking_trim(tracking);
-    free(tracking->guests);
+    pool_reader_free(tracking->pool);
     free(tracking);
 }
 
@@ -116,8 +111,7 @@ static bool find_root(struct tracking *tracking)
     if (tracking->module && !tracking->module->retired)
         return true;
     tracking->module = NULL;
-    free(tracking->guests); /* of tables that are gone with their library */
-    tracking->guests = NULL;
+    pool_reader_refresh(tracking->pool, 0); /* of tables that are gone with their library */
     if (search_modules(tracking))
         return true;
     /* Nobody may have had a reason yet to look what is mapped. */
@@ -249,102 +243,6 @@ static bool read_threads(struct tracking *tracking)
     return true;
 }
 
-static bool read_places(struct tracking *tracking, uint64_t pool, uint32_t count)
-{
-    if (count > POOL_STACKS)
-        count = POOL_STACKS;
-    tracking->places = arena_array(&tracking->arena, count, sizeof *tracking->places);
-    if (!tracking->places ||
-        !target_read_all(tracking->target, pool + offsetof(struct stack_pool, places),
-                         tracking->places, count * sizeof *tracking->places))
-        return false;
-    tracking->place_count = count;
-    return true;
-}
-
-static bool read_chunks(struct tracking *tracking, const uint64_t *chunks, uint32_t used)
-{
-    if (used > POOL_CHUNKS * POOL_CHUNK_WORDS)
-        used = POOL_CHUNKS * POOL_CHUNK_WORDS;
-    tracking->words = arena_array(&tracking->arena, used, sizeof *tracking->words);
-    if (!tracking->words)
-        return false;
-    for (uint32_t at = 0; at < used; at += POOL_CHUNK_WORDS) {
-        uint32_t count = used - at < POOL_CHUNK_WORDS ? used - at : POOL_CHUNK_WORDS;
-        uint64_t chunk = chunks[at / POOL_CHUNK_WORDS];
-        if (chunk != 0) /* one that cannot be read is zeros: stacks without frames */
-            target_read_all(tracking->target, chunk, tracking->words + at,
-                            count * sizeof *tracking->words);
-    }
-    tracking->word_count = used;
-    return true;
-}
-
-/* The node of stack NUMBER within what was read; NULL when there is none. */
-static struct stack_node *node_of(const struct tracking *tracking, uint32_t number)
-{
-    if (number < STACK_FIRST || number >= tracking->place_count)
-        return NULL;
-    uint32_t place = tracking->places[number];
-    if (place >= tracking->word_count || tracking->word_count - place < NODE_WORDS)
-        return NULL;
-    struct stack_node *node = (struct stack_node *)(tracking->words + place);
-    size_t room = tracking->word_count - place - NODE_WORDS;
-    return node->count > 0 && node->count <= room ? node : NULL;
-}
-
-/* From here on frames are as everywhere else. */
-static void plain_frames(struct tracking *tracking)
-{
-    for (uint32_t number = STACK_FIRST; number < tracking->place_count; number++) {
-        struct stack_node *node = node_of(tracking, number);
-        if (!node || node->unused) /* a number that was not used may name another one's node */
-            continue;
-        node->unused = 1;
-        for (size_t i = 0; i < node->count; i++)
-            node->frames[i] = guests_frame(tracking->guests, node->frames[i]);
-    }
-}
-
-/* Looks after the libraries that stacks went through; false without memory. */
-static bool read_guests(struct tracking *tracking, uint64_t pool, uint32_t count)
-{
-    if (count > POOL_GUESTS)
-        count = POOL_GUESTS;
-    if (count == 0)
-        return true;
-    if (!tracking->guests)
-        tracking->guests = calloc(1, sizeof *tracking->guests);
-    struct stack_guest *list = arena_array(&tracking->arena, count, sizeof *list);
-    if (!tracking->guests || !list)
-        return false;
-    if (target_read_all(tracking->target, pool + offsetof(struct stack_pool, guests), list,
-                        count * sizeof *list))
-        guests_look(tracking->guests, tracking->modules, list, count);
-    plain_frames(tracking);
-    return true;
-}
-
-static bool read_pool(struct tracking *tracking)
-{
-    struct {
-        uint32_t count;
-        uint32_t used;
-        uint64_t refused;
-        uint32_t guest_count;
-        uint32_t unused;
-        uint64_t chunks[POOL_CHUNKS];
-    } head;
-    _Static_assert(sizeof head == offsetof(struct stack_pool, places), "the head of the pool");
-    uint64_t pool = PLAIN(tracking->root->pool);
-    if (pool == 0)
-        return true;
-    return target_read_all(tracking->target, pool, &head, sizeof head) &&
-           read_places(tracking, pool, head.count) &&
-           read_chunks(tracking, head.chunks, head.used) &&
-           read_guests(tracking, pool, head.guest_count);
-}
-
 static const char *call_name(uint32_t call)
 {
 #define TRACK_CALL_NAME(name, makes) #name,
@@ -356,19 +254,15 @@ static const char *call_name(uint32_t call)
 static bool origin_of(const struct tracking *tracking, uint32_t call, const struct event *event,
                       struct origin *origin)
 {
-    const struct stack_node *node = node_of(tracking, event->stack);
+    const struct pooled_stack stack = pool_reader_stack(tracking->pool, event->stack);
     *origin = (struct origin){
+        .frames = stack.frames,
+        .frame_count = stack.count,
         .call = call_name(call),
         .tid = event->tid,
         .time_ns = event->time_ns,
+        .partial = stack.partial,
     };
-    if (node) {
-        origin->frames = node->frames;
-        origin->frame_count = node->count;
-        origin->partial = stack_end_words(node->end);
-    } else {
-        origin->partial = "there was no room left for this stack";
-    }
     return origin->call != NULL;
 }
 
@@ -404,7 +298,8 @@ bool tracking_refresh(struct tracking *tracking)
     tracking_trim(tracking);
     if (!find_root(tracking) || !read_root(tracking))
         return false;
-    if (read_fds(tracking) && read_threads(tracking) && read_pool(tracking) &&
+    if (read_fds(tracking) && read_threads(tracking) &&
+        pool_reader_refresh(tracking->pool, PLAIN(tracking->root->pool)) &&
         read_double_closes(tracking))
         return true;
     tracking_trim(tracking);

@@ -1,4 +1,4 @@
-/* tracking_guests.h: stacks through libraries that may be gone. Private to sources/tracking*. */
+/* tracking_guests.h: stacks through libraries that may be gone. Private to sources/stack_pool.c. */
 #ifndef SNAG_SOURCES_TRACKING_GUESTS_H
 #define SNAG_SOURCES_TRACKING_GUESTS_H
 
