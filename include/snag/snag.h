@@ -60,30 +60,42 @@ typedef struct snag_options {
      * "Authorization: Bearer TOKEN" or "?token=TOKEN". */
     const char *token;
 
-    /* SNAG_WATCH_SECONDS. Seconds between two lines of the monitor, 0 to
-     * 86400; 0 (the default) is off. Checked and kept; the monitor itself is not part of
-     * this version. */
+    /* SNAG_WATCH_SECONDS. Seconds between two lines of the monitor, 0 to 86400; 0 (the default) is
+     * off. Each line says how many threads, descriptors (and of how many) and handles of each
+     * inventory there are, and how many more than the last time; what grows like a leak and a
+     * deadlock get a line of their own, once. A second thread, `snag-log`, hands the lines to
+     * `log`. */
     unsigned watch_seconds;
 
     /* SNAG_SIGNAL=never|auto|always. */
     snag_signal_mode signal_mode;
 
-    /* Receives each line snag has to say (no newline at its end), instead of
-     * stderr. Called from the thread that calls snag_start, before that
-     * returns, with none of snag's locks held; never from the listener thread, in
-     * whose descriptor table the service's descriptors do not exist. `line` is
-     * valid during the call. */
+    /* Receives each line snag has to say (no newline at its end), instead of stderr. Called from
+     * the thread that calls snag_start, before that returns, and with watch_seconds or
+     * auto_dump_dir from the thread `snag-log` after that; with none of snag's locks held. It may
+     * be slow: lines that find no room meanwhile are counted as lost. `line` is valid during the
+     * call. */
     void (*log)(const char *line, void *user);
     void *user; /* handed to log */
 
-    /* SNAG_AUTO_DUMP_DIR. A directory for dumps that snag makes on its own.
-     * Checked and kept; nothing is dumped on its own in this version. */
+    /* SNAG_AUTO_DUMP_DIR. A directory for dumps that snag makes on its own, so that a restart does
+     * not destroy the only evidence: at 80 and 95 % of the descriptor limit, when something begins
+     * to grow like a leak, at a deadlock, and see term_seconds. Each is a set of files
+     * PROGRAM.PID.TIME.REASON.PROFILE.pb.gz (and .txt), each whole or not there at all; the newest
+     * ten sets of a program are kept, and one is made at most every minute for each reason. It
+     * looks every watch_seconds, or every 10 s if that is 0 (then without lines). */
     const char *auto_dump_dir;
+
+    /* SNAG_TERM_SECONDS. With auto_dump_dir: so many seconds after a SIGTERM, if the process is
+     * still there, a dump is made: what does it hang in? 0 (the default) is off. The service's own
+     * handler of SIGTERM is called as before; a SIGTERM that is blocked and read (sigwait,
+     * signalfd) is not seen. */
+    unsigned term_seconds;
 } snag_options;
 
 #define SNAG_OPTIONS_INIT                                                                          \
     {                                                                                              \
-        sizeof(snag_options), 0, 0, 0, SNAG_SIGNAL_AUTO, 0, 0, 0                                   \
+        sizeof(snag_options), 0, 0, 0, SNAG_SIGNAL_AUTO, 0, 0, 0, 0                                \
     }
 
 /* Starts the listener thread and waits until it listens.

@@ -11,6 +11,9 @@ const struct snag_inside *snag_inside(void)
         .stack_here = stack_here,
         .stack_number = stack_number,
         .stack_pool = stack_pool_of_process,
+        .labels_for_thread = labels_for_thread,
+        .labels_begin = labels_begin,
+        .labels_unused = labels_unused,
     };
     return &inside;
 }

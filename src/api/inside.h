@@ -1,18 +1,19 @@
 /* inside.h: what libsnag lends to the other libraries of snag.
  *
  * libsnag-track and libsnag-preload are loaded beside libsnag and use its
- * stacks and its listener. They come through this one door, which is no part
+ * stacks, its labels and its listener. They come through this one door, which is no part
  * of the public interface: it may change with every version, and says so. */
 #ifndef SNAG_API_INSIDE_H
 #define SNAG_API_INSIDE_H
 
+#include "labels/labels.h"
 #include "stacks/stacks.h"
 
 #include <snag/snag.h>
 
 #include <stdbool.h>
 
-#define INSIDE_ABI 1
+#define INSIDE_ABI 2
 
 struct snag_inside {
     int abi;
@@ -22,6 +23,10 @@ struct snag_inside {
     struct stack_walk (*stack_here)(const void *frame, unsigned skip, uint64_t *frames, size_t max);
     uint32_t (*stack_number)(const void *frame, unsigned skip);
     const struct stack_pool *(*stack_pool)(void);
+    /* As in labels/labels.h. */
+    struct label_slot *(*labels_for_thread)(void);
+    void (*labels_begin)(struct label_slot *slot);
+    void (*labels_unused)(struct label_slot *slot);
 };
 
 SNAG_API const struct snag_inside *snag_inside(void);

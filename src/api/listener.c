@@ -7,6 +7,7 @@
 #include "api/listener.h"
 #include "api/engine_load.h"
 #include "api/log.h"
+#include "api/voice.h"
 #include "handles/handles.h"
 #include "labels/labels.h"
 
@@ -28,6 +29,7 @@ struct listener {
     struct settings settings;
     const struct engine_api *api;
     pthread_t thread;
+    struct voice *voice;    /* NULL: it does not watch */
     pid_t pid;              /* of the process that started it */
     _Atomic pid_t tid;      /* of the thread, 0 before it runs */
     _Atomic uint32_t ready; /* 1 once `status` is set (futex) */
@@ -39,7 +41,9 @@ static struct listener *left_behind; /* of this process's parents */
 
 static _Thread_local bool engine_runs_here __attribute__((tls_model("initial-exec")));
 
-static _Atomic pid_t engine_tid; /* of the thread that an engine runs on; one at a time */
+/* The threads of the engine; one at a time. */
+static _Atomic pid_t engine_tid;
+static _Atomic pid_t log_tid;
 
 bool listener_is_caller(void)
 {
@@ -48,7 +52,7 @@ bool listener_is_caller(void)
 
 bool listener_is_thread(pid_t tid)
 {
-    return atomic_load(&engine_tid) == tid;
+    return atomic_load(&engine_tid) == tid || atomic_load(&log_tid) == tid;
 }
 
 static void wait_for_one(_Atomic uint32_t *word)
@@ -106,6 +110,7 @@ static int thread_create(struct listener *listener)
 
 static void listener_free(struct listener *listener)
 {
+    voice_stop(listener->voice);
     settings_free(&listener->settings);
     free(listener);
 }
@@ -129,6 +134,9 @@ static struct listener *listener_new(struct settings *settings)
     listener->host.signal_mode = (int)own->signal_mode;
     listener->host.listen_name = own->listen_name;
     listener->host.version = SNAG_VERSION;
+    listener->host.watch_seconds = own->watch_seconds;
+    listener->host.term_seconds = own->term_seconds;
+    listener->host.auto_dump_dir = own->auto_dump_dir;
     listener->host.handles = handle_root_of_process();
     listener->host.labels = label_root_of_process();
     return listener;
@@ -152,7 +160,13 @@ int listener_start(struct settings *settings, struct listener **result, struct l
         log_lines_add(notes, note);
     listener->host.log = keep_note;
     listener->host.user = notes;
-    status = thread_create(listener);
+    const struct settings *own = &listener->settings;
+    if (settings_watch(own))
+        status = voice_start(&listener->voice, &listener->host.lines, own->log, own->user);
+    listener->host.voice_tid = voice_tid(listener->voice);
+    atomic_store(&log_tid, listener->host.voice_tid);
+    if (status == 0)
+        status = thread_create(listener);
     if (status) {
         snprintf(error, size, "the listener's thread cannot be created: %s", strerror(-status));
         listener_free(listener);

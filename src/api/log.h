@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Writes "snag: LINE" to stderr in one piece. Any thread, the listener too. USER is not used: the
- * signature is that of snag_options.log. */
+/* Writes "snag: LINE" to stderr in one piece. USER is not used: the signature is that of
+ * snag_options.log. */
 void log_to_stderr(const char *line, void *user);
 
 /* Lines to be said later, when no lock is held. A line for which there is no

@@ -72,7 +72,7 @@ static int take_auto_dump_dir(const struct value *value, struct settings *settin
     return replace(&settings->auto_dump_dir, value->text);
 }
 
-static int take_watch_seconds(const struct value *value, struct settings *settings)
+static int take_seconds(const struct value *value, unsigned *seconds)
 {
     char *end;
     errno = 0;
@@ -80,8 +80,18 @@ static int take_watch_seconds(const struct value *value, struct settings *settin
     bool digits_only = value->text[0] >= '0' && value->text[0] <= '9' && *end == 0;
     if (!digits_only || errno || number > WATCH_LONGEST)
         return refuse(value, "a whole number of seconds from 0 (off) to 86400 is allowed");
-    settings->watch_seconds = (unsigned)number;
+    *seconds = (unsigned)number;
     return 0;
+}
+
+static int take_watch_seconds(const struct value *value, struct settings *settings)
+{
+    return take_seconds(value, &settings->watch_seconds);
+}
+
+static int take_term_seconds(const struct value *value, struct settings *settings)
+{
+    return take_seconds(value, &settings->term_seconds);
 }
 
 static int take_signal_mode(const struct value *value, struct settings *settings)
@@ -142,21 +152,25 @@ static int read_fields(const snag_options *options, struct settings *settings, c
         return -EINVAL;
     }
     settings->signal_mode = options->signal_mode;
-    char seconds[16];
-    snprintf(seconds, sizeof seconds, "%u", options->watch_seconds);
+    char watch_seconds[16];
+    char term_seconds[16];
+    snprintf(watch_seconds, sizeof watch_seconds, "%u", options->watch_seconds);
+    snprintf(term_seconds, sizeof term_seconds, "%u", options->term_seconds);
     const struct {
         const char *name, *text;
         take_function *function;
     } fields[] = {
         { "snag_options.listen", options->listen, take_listen },
         { "snag_options.token", options->token, take_token },
-        { "snag_options.watch_seconds", seconds, take_watch_seconds },
+        { "snag_options.watch_seconds", watch_seconds, take_watch_seconds },
         { "snag_options.auto_dump_dir", options->auto_dump_dir, take_auto_dump_dir },
+        { "snag_options.term_seconds", term_seconds, take_term_seconds },
         { "SNAG_LISTEN", getenv("SNAG_LISTEN"), take_listen },
         { "SNAG_TOKEN", getenv("SNAG_TOKEN"), take_token },
         { "SNAG_WATCH_SECONDS", getenv("SNAG_WATCH_SECONDS"), take_watch_seconds },
         { "SNAG_SIGNAL", getenv("SNAG_SIGNAL"), take_signal_mode },
         { "SNAG_AUTO_DUMP_DIR", getenv("SNAG_AUTO_DUMP_DIR"), take_auto_dump_dir },
+        { "SNAG_TERM_SECONDS", getenv("SNAG_TERM_SECONDS"), take_term_seconds },
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         int status =
@@ -191,7 +205,15 @@ int settings_without_listener(struct settings *settings)
     char error[512];
     if (settings_read(NULL, settings, error, sizeof error) == -ENOMEM)
         return -ENOMEM;
+    settings->watch_seconds = settings->term_seconds = 0;
+    free(settings->auto_dump_dir);
+    settings->auto_dump_dir = NULL;
     return replace(&settings->listen, "off");
+}
+
+bool settings_watch(const struct settings *settings)
+{
+    return settings->watch_seconds > 0 || settings->auto_dump_dir;
 }
 
 void settings_free(struct settings *settings)

@@ -4,6 +4,7 @@
 
 #include <snag/snag.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Owned copies; strings are NULL where unset. */
@@ -13,6 +14,7 @@ struct settings {
     char *token;
     char *auto_dump_dir;
     unsigned watch_seconds;
+    unsigned term_seconds;
     snag_signal_mode signal_mode;
     void (*log)(const char *line, void *user);
     void *user;
@@ -26,6 +28,9 @@ int settings_read(const snag_options *options, struct settings *settings, char *
 /* The settings of an engine that only answers snag_write: "off", and the
  * variables as far as they are good. 0 or -ENOMEM. */
 int settings_without_listener(struct settings *settings);
+
+/* Whether snag is to watch, and not only to answer. */
+bool settings_watch(const struct settings *settings);
 
 void settings_free(struct settings *settings);
 

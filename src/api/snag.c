@@ -68,7 +68,9 @@ static int start_locked(struct settings *settings, struct log_lines *lines, char
 {
     struct listener *listener = running();
     if (listener) {
-        snprintf(error, size, "the listener runs already, on %s", listener_address(listener));
+        const char *text = listener_address(listener);
+        snprintf(error, size, "the listener runs already%s%s", text ? ", on " : " (off)",
+                 text ? text : "");
         return -EALREADY;
     }
     int status = listener_start(settings, &listener, lines, error, size);
@@ -88,7 +90,7 @@ int snag_start(const snag_options *options)
     struct settings settings;
     int status = settings_read(options, &settings, error, sizeof error);
     struct settings voice = { .log = settings.log, .user = settings.user };
-    if (status == 0 && strcmp(settings.listen, "off") != 0) {
+    if (status == 0 && (strcmp(settings.listen, "off") != 0 || settings_watch(&settings))) {
         if (listener_is_caller()) {
             status = -EDEADLK;
             snprintf(error, sizeof error, "snag_start was called from snag's own log callback");

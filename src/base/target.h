@@ -23,7 +23,14 @@ struct target {
     int mem_fd;      /* its `mem`, for kernels that refuse process_vm_readv; -1 without */
     bool vm_refused; /* process_vm_readv answered EPERM or ENOSYS once: use mem_fd */
     pid_t own_tid;   /* the thread that looks, left out of lists; 0 outside the target */
+    pid_t voice_tid; /* the one that writes its log, too; 0: there is none */
 };
+
+/* Whether TID is one of snag's own threads, which are no part of any dump. */
+static inline bool target_is_own(const struct target *target, pid_t tid)
+{
+    return tid != 0 && (tid == target->own_tid || tid == target->voice_tid);
+}
 
 /* Opens PID, 0 for the own process. 0 or a negative errno. */
 int target_open(struct target *target, pid_t pid);

@@ -11,14 +11,18 @@
 #include "reports/reports.h"
 #include "server/server.h"
 #include "symbolize/symbolize.h"
+#include "watch/watch.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PRIORITIES 3 /* usual events have the middle one; a dump has the lowest */
@@ -30,6 +34,7 @@ struct engine {
     int wake_fd;
     struct event *wake;
     struct report_desk *desk;
+    struct watch *watch;   /* NULL: it only answers */
     struct server *server; /* NULL with "off" */
 };
 
@@ -54,6 +59,7 @@ static int open_lab(struct engine *engine)
                     (int)getpid(), strerror(-status));
     engine->lab.handles_root = (uint64_t)(uintptr_t)engine->host->handles;
     engine->lab.labels_root = (uint64_t)(uintptr_t)engine->host->labels;
+    engine->lab.target.voice_tid = engine->host->voice_tid;
     return 0;
 }
 
@@ -84,6 +90,7 @@ static void on_wake(evutil_socket_t fd, short what, void *argument)
         event_base_loopbreak(engine->base);
     else
         requests_take(engine->host, engine->desk, &engine->lab);
+    watch_woken(engine->watch);
 }
 
 static int open_wake(struct engine *engine)
@@ -104,6 +111,40 @@ static int open_desk(struct engine *engine)
 {
     engine->desk = desk_new(engine->base, &engine->lab);
     return engine->desk ? 0 : fail(engine, -ENOMEM, "no memory for the engine");
+}
+
+/* On its way to the service's log; lost where that is too slow. */
+static void say(void *user, const char *line)
+{
+    struct engine_lines *lines = user;
+    uint32_t written = atomic_load_explicit(&lines->written, memory_order_relaxed);
+    /* acquire: the reader has copied what was in this place */
+    if (written - atomic_load_explicit(&lines->read, memory_order_acquire) == ENGINE_LINES) {
+        atomic_fetch_add(&lines->lost, 1);
+        return;
+    }
+    snprintf(lines->text[written % ENGINE_LINES], sizeof *lines->text, "%s", line);
+    /* release: the line is there before it is counted */
+    atomic_store_explicit(&lines->written, written + 1, memory_order_release);
+    atomic_fetch_add(&lines->bell, 1);
+    syscall(SYS_futex, &lines->bell, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static int open_watch(struct engine *engine)
+{
+    struct engine_host *host = engine->host;
+    const struct watch_options options = {
+        .seconds = host->watch_seconds,
+        .term_seconds = host->term_seconds,
+        .wake_signal = ENGINE_WAKE_SIGNAL,
+        .directory = host->auto_dump_dir,
+        .say = say,
+        .user = &host->lines,
+    };
+    if (host->watch_seconds == 0 && !host->auto_dump_dir)
+        return 0;
+    return watch_start(&engine->watch, engine->base, &engine->lab, engine->desk, &options,
+                       host->error, sizeof host->error);
 }
 
 static int open_server(struct engine *engine)
@@ -128,6 +169,7 @@ static void close_all(struct engine *engine)
 {
     if (engine->server)
         server_stop(engine->server);
+    watch_stop(engine->watch);
     requests_cancel(engine->host);
     if (engine->desk)
         desk_free(engine->desk);
@@ -146,8 +188,8 @@ static void close_all(struct engine *engine)
 
 static int open_all(struct engine *engine)
 {
-    static int (*const steps[])(struct engine *) = { open_lab, open_loop, open_wake, open_desk,
-                                                     open_server };
+    static int (*const steps[])(struct engine *) = { open_lab,  open_loop,  open_wake,
+                                                     open_desk, open_watch, open_server };
     const char *note = own_table_take();
     if (note)
         engine->host->log(note, engine->host->user);

@@ -43,6 +43,18 @@ struct engine_request {
     _Atomic uint32_t done;
 };
 
+/* What the monitor has to say, on its way to the service's log: the engine writes a line, counts it
+ * and rings; one service thread reads it and counts that (api/voice.c). Full: the line is lost, and
+ * counted. */
+#define ENGINE_LINES 16
+struct engine_lines {
+    _Atomic uint32_t written;
+    _Atomic uint32_t read;
+    _Atomic uint32_t lost;
+    _Atomic uint32_t bell; /* changes with every line (a futex) */
+    char text[ENGINE_LINES][480];
+};
+
 /* What libsnag tells the engine. Filled before run(); `requests` and `stop`
  * are written by service threads while it runs, the rest only by the engine. */
 struct engine_host {
@@ -51,6 +63,12 @@ struct engine_host {
     const char *token;       /* NULL: none */
     int signal_mode;         /* enum snag_signal_mode */
     const char *version;     /* SNAG_VERSION */
+
+    unsigned watch_seconds; /* between two lines of the monitor; 0: none */
+    unsigned term_seconds;  /* from a SIGTERM to a dump, if the process is there still; 0: none */
+    const char *auto_dump_dir; /* NULL: nothing is dumped without being asked for */
+    pid_t voice_tid;           /* the thread that reads `lines`; 0: there is none */
+    struct engine_lines lines;
 
     /* Takes a line worth logging; called before ready() only. What the service
      * logs with must not run on this thread: its descriptors mean something else here. */

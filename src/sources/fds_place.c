@@ -58,7 +58,7 @@ static int open_other_thread(struct target *target)
     numbers_begin(&tids, list);
     while (!settled && numbers_next(&tids)) {
         pid_t tid = tids.last;
-        int task = tid != target->pid && tid != target->own_tid ? open_thread(list, tid) : -1;
+        int task = tid != target->pid && !target_is_own(target, tid) ? open_thread(list, tid) : -1;
         if (task < 0)
             continue;
         settled = lives(task) && !is_named_snag(task);

@@ -127,7 +127,7 @@ static int add_walk(struct task_list *list, const struct target *target)
             continue;
         last = tid;
         count++;
-        if (tid != target->own_tid)
+        if (!target_is_own(target, tid))
             list->tasks[list->count++] = (struct task){ .tid = tid, .inode = entry->inode };
     }
     return is_whole(target, count, last);
@@ -185,5 +185,6 @@ int task_count(struct target *target)
     const char *threads = strstr(text, label);
     if (!threads)
         return -EPROTO;
-    return (int)tid_of(threads + strlen(label)) - (target->own_tid != 0);
+    return (int)tid_of(threads + strlen(label)) - (target->own_tid != 0) -
+           (target->voice_tid != 0);
 }

@@ -89,7 +89,7 @@ static void set_foreign(struct finder *finder, size_t index, pid_t tid)
     struct wait *wait = &finder->set->waits[index];
     struct clue *clue = &finder->clues[index];
     bool is_leader = finder->threads->threads[index].tid == finder->target->pid;
-    if (tid == finder->target->own_tid) {
+    if (target_is_own(finder->target, tid)) {
         clue->owner = "snag";
     } else if (owner_exists(finder, tid)) {
         clue->owner = "a thread that has just begun";
