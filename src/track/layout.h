@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define TRACK_MAGIC UINT64_C(0x6b63617274676e73) /* "sngtrack" */
-#define TRACK_VERSION 1
+#define TRACK_VERSION 2
 
 #define TRACK_FD_CHUNK 512u
 #define TRACK_FD_CHUNKS 8192u /* 4 Mi descriptors; higher ones are counted as lost */
@@ -68,6 +68,7 @@ struct track_thread {
     struct track_event created;
     uint64_t start; /* what it is to do: for the thread itself */
     uint64_t argument;
+    uint64_t labels; /* that it begins with, address of a struct label_slot; 0 none */
 };
 
 /* A close of a descriptor that was not open: the same two stacks come once. */

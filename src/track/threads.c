@@ -1,15 +1,17 @@
 /* threads.c: who started each thread; see layout.h.
  *
  * Whoever creates a thread through our pthread_create or thrd_create takes a
- * slot for it; the thread enters its id before its function is called, and
- * gives the slot back at its end, however it ends, by the destructor of a
- * thread-specific value. Free slots are a list; its head carries a tag that grows, so that a slot
+ * slot for it, and a copy of its own labels; the thread takes these over and enters its id before
+ * its function is called, and gives the slot back at its end, however it ends, by the destructor of
+ * a thread-specific value. Free slots are a list; its head carries a tag that grows, so that a slot
  * which was taken and given back meanwhile is not mistaken for one that never moved.
  *
  * Under a sanitizer the function to be called is the sanitizer's, and it does not know the thread
  * before that: so this file is compiled without, and the new thread calls nothing that it stands
  * before (free, for one). */
 #include "track/track.h"
+
+#include "api/inside.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +23,7 @@
 
 static pthread_key_t end_of_thread;
 static bool have_key;
+static const struct snag_inside *inside;
 
 static struct track_thread *slot_at(uint32_t number)
 {
@@ -84,6 +87,7 @@ static void thread_ends(void *value)
 
 void threads_begin(void)
 {
+    inside = snag_inside();
     have_key = pthread_key_create(&end_of_thread, thread_ends) == 0;
 }
 
@@ -113,7 +117,15 @@ static struct track_thread *slot_for(enum track_call call, const void *frame, ui
     atomic_store_explicit(&slot->epoch, atomic_load(&snag_track_root.epoch), memory_order_relaxed);
     atomic_store_explicit(&slot->call, (uint32_t)call, memory_order_relaxed);
     event_store(&slot->created, &now);
+    slot->labels = (uintptr_t)inside->labels_for_thread();
     return slot;
+}
+
+/* There is no thread for SLOT after all. */
+static void slot_unused(struct track_thread *slot, uint32_t number)
+{
+    inside->labels_unused((struct label_slot *)(uintptr_t)slot->labels);
+    give_back(slot, number);
 }
 
 static void *number_as_argument(uint32_t number)
@@ -125,6 +137,7 @@ static void *number_as_argument(uint32_t number)
 static __attribute__((noinline)) struct track_thread *begin_thread(void *argument)
 {
     struct track_thread *slot = slot_at((uint32_t)(uintptr_t)argument - 1);
+    inside->labels_begin((struct label_slot *)(uintptr_t)slot->labels);
     if (pthread_setspecific(end_of_thread, argument) == 0) /* else it could not be given back */
         atomic_store_explicit(&slot->tid, (int32_t)syscall(SYS_gettid), memory_order_release);
     return slot;
@@ -159,7 +172,7 @@ INTERPOSE(int, pthread_create,
     slot->argument = (uintptr_t)argument;
     int status = REAL(pthread_create)(thread, attributes, posix_thread, number_as_argument(number));
     if (status != 0)
-        give_back(slot, number);
+        slot_unused(slot, number);
     return status;
 }
 
@@ -173,6 +186,6 @@ INTERPOSE(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument
     slot->argument = (uintptr_t)argument;
     int status = REAL(thrd_create)(thread, iso_thread, number_as_argument(number));
     if (status != thrd_success)
-        give_back(slot, number);
+        slot_unused(slot, number);
     return status;
 }
