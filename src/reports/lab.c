@@ -3,6 +3,7 @@
 
 #include "modules/modules.h"
 #include "sources/fds.h"
+#include "sources/labels.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
 #include "stuck/stuck.h"
@@ -34,6 +35,8 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
     if (lab->threads)
         lab->tracking = tracking_new(&lab->target, lab->modules);
     if (lab->tracking)
+        lab->labels = labels_new(&lab->target);
+    if (lab->labels)
         lab->fds = fd_source_new(&lab->target, lab->tracking);
     if (lab->fds)
         lab->waits = wait_source_new(&lab->target, lab->modules, lab->unwinder, lab->symbolizer,
@@ -51,6 +54,7 @@ void lab_close(struct lab *lab)
     stuck_memory_free(lab->stuck);
     wait_source_free(lab->waits);
     fd_source_free(lab->fds);
+    labels_free(lab->labels);
     if (lab->tracking)
         tracking_free(lab->tracking);
     if (lab->threads)
@@ -69,6 +73,7 @@ void lab_trim(struct lab *lab)
     unwinder_trim(lab->unwinder);
     fd_source_trim(lab->fds);
     tracking_trim(lab->tracking);
+    labels_trim(lab->labels);
     symbolizer_trim(lab->symbolizer);
 }
 

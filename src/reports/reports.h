@@ -21,6 +21,7 @@
 
 struct event_base;
 struct fd_source;
+struct labels;
 struct modules;
 struct profile;
 struct sink;
@@ -39,6 +40,7 @@ struct lab {
     struct unwinder *unwinder;
     struct thread_source *threads;
     struct tracking *tracking;
+    struct labels *labels;
     struct fd_source *fds;
     struct wait_source *waits;
     struct stuck_memory *stuck;

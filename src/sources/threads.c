@@ -430,6 +430,7 @@ int thread_source_dump(struct thread_source *source, uint64_t budget_ns,
         .began_ns = clock_ns(CLOCK_MONOTONIC),
         .scratch = ARENA_INIT,
     };
+    dump->monotonic_ns = making.began_ns;
     making.deadline_ns = making.began_ns + budget_ns;
     if (making.deadline_ns < making.began_ns)
         making.deadline_ns = UINT64_MAX;

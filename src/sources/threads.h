@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 #include "capture/capture.h"
+#include "sources/labels.h"
+#include "sources/tracking.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,18 +35,23 @@ struct thread_sample {
                             and true as long as they stay so */
     bool blocked_known;  /* blocked_ns is exact; else "at least" */
     uint64_t blocked_ns; /* how long the thread has not run; 0 when it is running */
-    const uint64_t *frames; /* innermost first, see base/stack.h; in the dump's arena */
-    size_t frame_count;     /* may be 0 (why says) */
+    const uint64_t *frames;   /* innermost first, see base/stack.h; in the dump's arena */
+    size_t frame_count;       /* may be 0 (why says) */
+    struct label_list labels; /* in the dump's arena, see thread_notes.h; as is the next */
+    bool has_starter;
+    struct origin starter; /* who started it, with has_starter */
 };
 
 struct thread_dump {
     struct arena arena;            /* owns all below */
     struct thread_sample *threads; /* by ascending tid */
     size_t count;
-    uint64_t time_ns; /* CLOCK_REALTIME at the start */
+    uint64_t time_ns;      /* CLOCK_REALTIME at the start */
+    uint64_t monotonic_ns; /* CLOCK_MONOTONIC then, for ages */
     uint64_t took_ns;
     size_t by_procfs, by_signal, partial; /* how many were captured how */
     size_t kept;                          /* of by_procfs: proven still, not read again */
+    uint64_t labels_refused;              /* that were not set, for want of room */
     bool listed_all;                      /* false: /proc/PID/task could not be read to its end */
     const char *hidden; /* why registers cannot be read here, so that blocked threads too had to be
                            asked by signal, or are partial; NULL: they can */

@@ -106,6 +106,11 @@ static bool search_modules(struct tracking *tracking)
     return false;
 }
 
+bool tracking_is_loaded(struct tracking *tracking)
+{
+    return tracking->module || search_modules(tracking);
+}
+
 static bool find_root(struct tracking *tracking)
 {
     if (tracking->module && !tracking->module->retired)

@@ -40,6 +40,10 @@ struct double_close {
 struct tracking *tracking_new(struct target *target, struct modules *modules);
 void tracking_free(struct tracking *tracking);
 
+/* Whether tracking is among the modules that are known by now: looks at no more than what came
+ * since the last time. */
+bool tracking_is_loaded(struct tracking *tracking);
+
 /* Reads the tables as they are now. False: tracking is not in the process. */
 bool tracking_refresh(struct tracking *tracking);
 
