@@ -133,42 +133,49 @@ static inline uint64_t hash_on(uint64_t hash, uint64_t frame)
     return hash ^ hash >> 32;
 }
 
-/* The caller of the function that RECORD is the frame of: there lie the caller's frame pointer and
- * the return address. */
-UNCHECKED static struct place place_above(const void *record)
+/* The caller of the function whose frame begins with the record at START: there lie the caller's
+ * frame pointer and the return address. */
+UNCHECKED static struct place place_above(uint64_t start)
 {
-    uint64_t address = (uintptr_t)record;
     return (struct place){
-        .frame = word_at(address + 8),
-        .sp = address + 16,
-        .bp = word_at(address),
+        .frame = word_at(start + 8),
+        .sp = start + 16,
+        .bp = word_at(start),
     };
 }
 
-/* Notes that the walk hangs on VALUE, which was read at ADDRESS; KIND goes with its place. */
-static inline void note(struct trail *trail, uint64_t address, uint64_t value, uint32_t kind)
+/* Notes that the walk hangs on VALUE at ADDRESS; KIND goes with that. */
+static inline __attribute__((always_inline)) void note(struct trail *trail, uint64_t address,
+                                                       uint64_t value, uint64_t kind)
 {
-    uint64_t place = address - trail->start;
-    if (UNLIKELY(trail->count == TRAIL_WORDS || place > UINT32_MAX - 2 * sizeof value ||
-                 place % sizeof value != 0)) {
+    uint32_t at = trail->count;
+    if (UNLIKELY(at == TRAIL_WORDS)) {
         trail->firm = false;
         return;
     }
-    trail->places[trail->count] = (uint32_t)place | kind;
-    trail->values[trail->count++] = value;
+    trail->places[at] = (uint32_t)(address | kind);
+    trail->values[at] = value;
+    trail->count = at + 1;
+}
+
+static void finish(struct trail *trail, enum stack_end end, uint64_t sp)
+{
+    bool is_repeatable = end == STACK_WHOLE || end == STACK_DEEPER || end == STACK_AT_ZERO;
+    if (!is_repeatable || sp - trail->start > UINT32_MAX / 2)
+        trail->firm = false;
 }
 
 UNCHECKED static inline __attribute__((always_inline)) struct stack_walk
-walk_on(const void *record, unsigned skip, uint64_t *frames, size_t max, struct trail *trail)
+walk(uint64_t start, unsigned skip, uint64_t *frames, size_t max, struct trail *trail)
 {
-    struct place at = place_above(record);
-    struct reach reach = reach_begin((uintptr_t)record);
+    struct place at = place_above(start);
+    struct reach reach = reach_begin(start);
     enum stack_end end = contains(&reach, at.sp) ? STACK_WHOLE : STACK_CORRUPT;
+    uint64_t bp_at = start; /* where at.bp was read */
     uint64_t hash = 0;
     size_t count = 0;
-    uint64_t bp_at = (uintptr_t)record; /* where at.bp was read */
     if (trail) {
-        trail->start = (uintptr_t)record;
+        trail->start = start;
         trail->count = 0;
         trail->firm = true;
     }
@@ -199,17 +206,22 @@ walk_on(const void *record, unsigned skip, uint64_t *frames, size_t max, struct 
         }
         if (UNLIKELY(step_kind(step) != STEP_PLAIN)) {
             struct place copy = at; /* `at` itself stays in registers */
-            end = step_other(&copy, step, &reach, &going);
+            struct reach grown = reach;
+            end = step_other(&copy, step, &grown, &going);
             at = copy;
-            if (going && end == STACK_WHOLE && !contains(&reach, at.sp))
+            if (going && end == STACK_WHOLE && !contains(&grown, at.sp))
                 end = STACK_CORRUPT;
+            reach = grown;
             continue;
         }
         uint64_t cfa = at.sp + (uint64_t)step_distance(step);
         if (UNLIKELY(step & STEP_FROM_BP)) { /* a build has few of these, or hardly others */
             cfa = at.bp + (uint64_t)step_distance(step);
-            if (trail)
-                note(trail, bp_at, at.bp - trail->start, TRAIL_FRAME_POINTER);
+            if (trail) {
+                note(trail, bp_at, at.bp, TRAIL_FRAME_POINTER);
+                if (UNLIKELY(bp_at - start > UINT32_MAX / 2 || at.bp % sizeof(uint64_t) != 0))
+                    trail->firm = false;
+            }
         }
         uint64_t saved = cfa + (uint64_t)step_bp_place(step);
         if (UNLIKELY(cfa - at.sp - 1 >= reach.high - at.sp || saved < reach.low)) {
@@ -224,24 +236,27 @@ walk_on(const void *record, unsigned skip, uint64_t *frames, size_t max, struct 
         at.frame = word_at(cfa - 8);
         at.sp = cfa;
         at.bp = (bp & step_mask(step, STEP_BP_SAVED)) | (at.bp & step_mask(step, STEP_BP_SAME));
-        if (trail && (step & STEP_BP_SAVED))
-            bp_at = saved;
+        if (trail) {
+            uint64_t was_saved = step_mask(step, STEP_BP_SAVED);
+            bp_at = (saved & was_saved) | (bp_at & ~was_saved);
+        }
     }
-    if (trail && end != STACK_WHOLE && end != STACK_DEEPER && end != STACK_AT_ZERO)
-        trail->firm = false;
+    if (trail)
+        finish(trail, end, at.sp);
     return (struct stack_walk){ .count = count, .end = end, .hash = (uint32_t)(hash >> 16) };
 }
 
 UNCHECKED struct stack_walk walk_here(const void *record, unsigned skip, uint64_t *frames,
                                       size_t max, struct trail *trail)
 {
-    return walk_on(record, skip, frames, max, trail);
+    return walk((uintptr_t)record, skip, frames, max, trail);
 }
 
-struct stack_walk stack_here(const void *record, unsigned skip, uint64_t *frames, size_t max)
+UNCHECKED struct stack_walk stack_here(const void *record, unsigned skip, uint64_t *frames,
+                                       size_t max)
 {
-    struct stack_walk walk = walk_here(record, skip, frames, max, NULL);
-    for (size_t i = 0; i < walk.count; i++)
+    struct stack_walk walked = walk((uintptr_t)record, skip, frames, max, NULL);
+    for (size_t i = 0; i < walked.count; i++)
         frames[i] &= ~(FRAME_GUEST_MASK << FRAME_GUEST_SHIFT);
-    return walk;
+    return walked;
 }

@@ -330,16 +330,27 @@ static _Atomic uint64_t *free_slot(uint64_t hash)
     return NULL;
 }
 
+/* From here on places are bytes from the start on, and frame pointers, too. */
+static void make_relative(struct trail *trail)
+{
+    for (uint32_t i = 0; i < trail->count; i++) {
+        if (trail->places[i] & TRAIL_FRAME_POINTER)
+            trail->values[i] -= trail->start;
+        trail->places[i] -= (uint32_t)trail->start;
+    }
+}
+
 static bool is_full(void)
 {
     return atomic_load_explicit(&memo_count, memory_order_relaxed) >= INDEX_SIZE / 2;
 }
 
-void memo_keep(const struct trail *trail, unsigned skip, uint32_t number, uint64_t hash)
+void memo_keep(struct trail *trail, unsigned skip, uint32_t number, uint64_t hash)
 {
-    if (!trail->firm || trail->start % sizeof(uint64_t) != 0 || skip > SKIP_MAX || hash == 0 ||
-        is_full())
+    if (!trail->firm || skip > SKIP_MAX || hash == 0 || is_full() ||
+        trail->start % sizeof(uint64_t) != 0)
         return;
+    make_relative(trail);
     _Atomic uint64_t *slot = free_slot(hash);
     uint32_t groups = fill(NULL, trail);
     size_t size = sizeof(struct memo) + groups * sizeof(struct group);

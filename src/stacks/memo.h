@@ -13,8 +13,8 @@ struct trail {
     uint64_t start; /* where the walk began: the address of a record of frame pointer and return */
     uint32_t count; /* of the words below */
     bool firm;      /* the result hangs on nothing else, today and for ever */
-    uint32_t places[TRAIL_WORDS]; /* bytes above `start`, perhaps with TRAIL_FRAME_POINTER */
-    uint64_t values[TRAIL_WORDS]; /* of frame pointers: bytes above `start`, too */
+    uint32_t places[TRAIL_WORDS]; /* addresses, cut to 32 bits, perhaps with TRAIL_FRAME_POINTER */
+    uint64_t values[TRAIL_WORDS];
 };
 
 /* What a look found. */
@@ -29,6 +29,6 @@ struct memo_look memo_look(uint64_t start, unsigned skip);
 
 /* Keeps that the walk of TRAIL, without SKIP frames, leads to NUMBER. HASH is what the look before
  * it said. Does nothing when there is no room, or the trail is not firm. */
-void memo_keep(const struct trail *trail, unsigned skip, uint32_t number, uint64_t hash);
+void memo_keep(struct trail *trail, unsigned skip, uint32_t number, uint64_t hash);
 
 #endif

@@ -81,6 +81,8 @@ static bool plain(const struct cfi_row *row, uint64_t *step)
     if (row->cfa.how != CFI_VALUE || row->signal || row->caller.how != CFI_AT ||
         row->caller.base != CFI_CFA || row->caller.offset != -8 || row->caller.add != 0)
         return false;
+    if (row->cfa.offset % 8 != 0 || row->bp.offset % 8 != 0)
+        return false;
     uint64_t bits = STEP_PLAIN | (row->cfa.base == CFI_BP ? STEP_FROM_BP : 0);
     int16_t place = -8;
     if (row->bp.how == CFI_SAME) {

@@ -10,10 +10,10 @@
  *               it may be read all the same
  *   32-63       the CFA's distance, signed; for the last two kinds a number
  *
- * The return address is just below the CFA. What is not so simple (signal
- * frames, realigned stacks) is STEP_WIDE: a row in full. Code that may be unloaded is
- * STEP_GUEST: a word like these, and what it was read from, to see whether
- * that is still there. */
+ * The return address is just below the CFA. Places and distances are multiples of 8. What is not so
+ * simple (signal frames, realigned stacks) is STEP_WIDE: a row in full. Code that may be unloaded
+ * is STEP_GUEST: a word like these, and what it was read from, to see whether that is still there.
+ */
 #ifndef SNAG_STACKS_STEP_H
 #define SNAG_STACKS_STEP_H
 

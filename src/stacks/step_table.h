@@ -22,11 +22,12 @@ struct step_level {
 extern struct step_level step_levels[LEVELS];
 extern struct step_slot step_first_slots[UINT32_C(1) << FIRST_SLOTS_BITS];
 
+/* Each step of a walk waits for this, so it is two operations and no multiplication: return
+ * addresses are spread well enough. */
 static inline uint32_t step_slot_of(uint64_t frame, unsigned level)
 {
-    /* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4). */
     unsigned bits = FIRST_SLOTS_BITS + level * LEVEL_BITS;
-    return (uint32_t)((frame * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - bits));
+    return (uint32_t)(frame ^ frame >> bits) & ((UINT32_C(1) << bits) - 1);
 }
 
 /* Looks where step_find did not find FRAME at once. */
