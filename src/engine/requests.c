@@ -47,16 +47,17 @@ static void report_done(struct report_order *order, int status, const void *byte
     free(own);
 }
 
-static void take_one(struct engine_request *request, struct report_desk *desk)
+static void take_one(struct engine_request *request, struct report_desk *desk, struct lab *lab)
 {
     static const enum report_form by_debug[] = { REPORT_PPROF, REPORT_COUNTS, REPORT_BLOCKS };
-    const struct report *report = report_find(request->profile);
-    if (!report || !report_has_form(report, REPORT_PPROF)) {
+    struct report_entry entry;
+    if (!report_look_up(lab, request->profile, &entry) ||
+        !report_has_form(entry.report, REPORT_PPROF)) {
         answer(request, -ENOENT);
         return;
     }
     if (request->debug < 0 || request->debug > 2 ||
-        !report_has_form(report, by_debug[request->debug])) {
+        !report_has_form(entry.report, by_debug[request->debug])) {
         answer(request, -EINVAL);
         return;
     }
@@ -66,7 +67,8 @@ static void take_one(struct engine_request *request, struct report_desk *desk)
         return;
     }
     own->request = request;
-    own->order.query.report = report;
+    own->order.query.report = entry.report;
+    own->order.query.part = entry.part;
     own->order.query.form = by_debug[request->debug];
     own->order.done = report_done;
     desk_submit(desk, &own->order);
@@ -95,7 +97,7 @@ void requests_take(struct engine_host *host, struct report_desk *desk, struct la
         if (request->leaks)
             check_leaks(request, desk, lab);
         else
-            take_one(request, desk);
+            take_one(request, desk, lab);
         request = next;
     }
 }

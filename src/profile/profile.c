@@ -67,6 +67,11 @@ void profile_add_type(struct profile *profile, const char *type, const char *uni
     };
 }
 
+const char *profile_type_unit(const struct profile *profile, size_t index)
+{
+    return index < profile->type_count ? profile->strings.all[profile->types[index].unit].text : "";
+}
+
 void profile_set_period(struct profile *profile, const char *type, const char *unit, int64_t period)
 {
     profile->period_type.type = profile_string(profile, type);

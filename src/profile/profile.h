@@ -35,6 +35,10 @@ void profile_free(struct profile *profile);
 
 /* Before the first sample: the first type is the default. At most 4. */
 void profile_add_type(struct profile *profile, const char *type, const char *unit);
+
+/* The unit of the type that was declared as number INDEX. */
+const char *profile_type_unit(const struct profile *profile, size_t index);
+
 void profile_set_period(struct profile *profile, const char *type, const char *unit,
                         int64_t period);
 void profile_set_time(struct profile *profile, uint64_t time_ns, uint64_t duration_ns);

@@ -49,14 +49,20 @@ static void shot_release(struct shot *shot)
     free(shot);
 }
 
-static struct shot *shot_take(struct lab *lab, const struct report *report, bool with_details,
-                              int *status)
+static int take_dump(struct lab *lab, const struct report *report, unsigned part, bool with_details,
+                     void **dump)
+{
+    if (part > 0)
+        return report->parts->take(lab, part, with_details, dump);
+    return with_details && report->take_details ? report->take_details(lab, dump)
+                                                : report->take(lab, dump);
+}
+
+static struct shot *shot_take(struct lab *lab, const struct report *report, unsigned part,
+                              bool with_details, int *status)
 {
     struct shot *shot = calloc(1, sizeof *shot);
-    bool is_special = with_details && report->take_details;
-    *status = !shot        ? -ENOMEM
-              : is_special ? report->take_details(lab, &shot->dump)
-                           : report->take(lab, &shot->dump);
+    *status = shot ? take_dump(lab, report, part, with_details, &shot->dump) : -ENOMEM;
     if (*status) {
         free(shot);
         return NULL;
@@ -130,9 +136,9 @@ static bool is_first_of_two(const struct report_order *order)
 static bool is_same_wish(const struct report_order *a, const struct report_query *query,
                          const struct shot *earlier)
 {
-    return a->query.report == query->report && a->query.form == query->form &&
-           a->query.seconds == query->seconds && a->query.with_tid == query->with_tid &&
-           a->earlier == earlier;
+    return a->query.report == query->report && a->query.part == query->part &&
+           a->query.form == query->form && a->query.seconds == query->seconds &&
+           a->query.with_tid == query->with_tid && a->earlier == earlier;
 }
 
 /* Writes what FIRST wants from SHOT and hands it to all in LIST who want the same. */
@@ -160,33 +166,41 @@ static void serve_alike(struct report_desk *desk, struct order_list *list,
     shot_release(earlier);
 }
 
-static struct report_order *find_for(struct order_list *list, const struct report *report)
+static bool is_of(const struct report_order *order, const struct report *report, unsigned part)
+{
+    return order->query.report == report && order->query.part == part;
+}
+
+static struct report_order *find_for(struct order_list *list, const struct report *report,
+                                     unsigned part)
 {
     struct report_order *order;
     LIST_FOREACH(order, list, link)
-    if (order->query.report == report)
+    if (is_of(order, report, part))
         return order;
     return NULL;
 }
 
-static bool somebody_wants_details(struct order_list *list, const struct report *report)
+static bool somebody_wants_details(struct order_list *list, const struct report *report,
+                                   unsigned part)
 {
     struct report_order *order;
     LIST_FOREACH(order, list, link)
-    if (order->query.report == report &&
+    if (is_of(order, report, part) &&
         (order->query.form == REPORT_BLOCKS || order->query.form == REPORT_JSON))
         return true;
     return false;
 }
 
-/* One dump of REPORT for all in LIST who want that report. */
+/* One dump of REPORT, or of a part of it, for all in LIST who want that. */
 static void serve_report(struct report_desk *desk, struct order_list *list,
-                         const struct report *report)
+                         const struct report *report, unsigned part)
 {
     int status;
-    struct shot *shot = shot_take(desk->lab, report, somebody_wants_details(list, report), &status);
+    struct shot *shot =
+        shot_take(desk->lab, report, part, somebody_wants_details(list, report, part), &status);
     struct report_order *order;
-    while ((order = find_for(list, report))) {
+    while ((order = find_for(list, report, part))) {
         if (!shot)
             finish(order, status, NULL);
         else if (!is_first_of_two(order))
@@ -215,7 +229,7 @@ static void serve_all(evutil_socket_t none, short what, void *argument)
     take_list(&desk->waiting, &list);
     evtimer_del(desk->latest);
     while (!LIST_EMPTY(&list))
-        serve_report(desk, &list, LIST_FIRST(&list)->query.report);
+        serve_report(desk, &list, LIST_FIRST(&list)->query.report, LIST_FIRST(&list)->query.part);
     desk_used(desk);
 }
 

@@ -46,6 +46,13 @@ static uint64_t time_ns(const void *dump)
     return ((const struct fd_dump *)dump)->time_ns;
 }
 
+static void types(struct profile *profile, const void *now, const void *earlier)
+{
+    (void)now;
+    (void)earlier;
+    fds_profile_types(profile);
+}
+
 static void samples(struct profile *profile, const void *dump, int sign, bool with_numbers)
 {
     fds_profile_add(profile, dump, sign, with_numbers);
@@ -81,7 +88,7 @@ const struct report fds_report = {
     .take_details = take_details,
     .release = release,
     .time_ns = time_ns,
-    .types = fds_profile_types,
+    .types = types,
     .samples = samples,
     .comments = comments,
     .blocks = blocks,

@@ -3,6 +3,7 @@
 
 #include "modules/modules.h"
 #include "sources/fds.h"
+#include "sources/inventories.h"
 #include "sources/labels.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
@@ -44,6 +45,8 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
     if (lab->waits)
         lab->stuck = stuck_memory_new();
     if (lab->stuck)
+        lab->inventories = inventory_source_new(&lab->target, lab->modules, lab->labels);
+    if (lab->inventories)
         return 0;
     lab_close(lab);
     return -ENOMEM;
@@ -51,6 +54,7 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
 
 void lab_close(struct lab *lab)
 {
+    inventory_source_free(lab->inventories);
     stuck_memory_free(lab->stuck);
     wait_source_free(lab->waits);
     fd_source_free(lab->fds);
@@ -74,6 +78,7 @@ void lab_trim(struct lab *lab)
     fd_source_trim(lab->fds);
     tracking_trim(lab->tracking);
     labels_trim(lab->labels);
+    inventory_source_trim(lab->inventories);
     symbolizer_trim(lab->symbolizer);
 }
 

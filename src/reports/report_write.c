@@ -8,12 +8,24 @@
 #include "profile/profile.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+/* Of a part that cannot be named, that of the whole. */
+static void name_profile(struct lab *lab, const struct report_query *query,
+                         char name[REPORT_NAME_SIZE])
+{
+    const struct report *report = query->report;
+    if (query->part == 0 || !report->parts->name(lab, query->part, name))
+        snprintf(name, REPORT_NAME_SIZE, "%s", report->name);
+}
 
 static int write_profile(struct lab *lab, const struct report_query *query, const void *earlier,
                          const void *now, struct sink *sink)
 {
     const struct report *report = query->report;
-    struct profile *profile = profile_new(report->name, lab->modules, lab->symbolizer);
+    char name[REPORT_NAME_SIZE];
+    name_profile(lab, query, name);
+    struct profile *profile = profile_new(name, lab->modules, lab->symbolizer);
     if (!profile)
         return -ENOMEM;
     uint64_t time = report->time_ns(now);
@@ -21,7 +33,7 @@ static int write_profile(struct lab *lab, const struct report_query *query, cons
     profile_set_time(profile, time, time > before ? time - before : 0);
     /* In the text, samples that differ by their number alone are better read together. */
     bool with_numbers = query->with_tid || (report->is_numbered && query->form == REPORT_PPROF);
-    report->types(profile);
+    report->types(profile, now, earlier);
     if (earlier)
         report->samples(profile, earlier, -1, with_numbers);
     report->samples(profile, now, 1, with_numbers);

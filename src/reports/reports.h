@@ -22,6 +22,7 @@
 struct event_base;
 struct fd_source;
 struct labels;
+struct inventory_source;
 struct modules;
 struct profile;
 struct sink;
@@ -44,6 +45,7 @@ struct lab {
     struct fd_source *fds;
     struct wait_source *waits;
     struct stuck_memory *stuck;
+    struct inventory_source *inventories;
     uint64_t handles_root; /* addresses in the target, of struct handle_root ... */
     uint64_t labels_root;  /* ... and struct label_root; 0 not known. Set by whoever opened it */
 };
@@ -74,6 +76,19 @@ enum report_form {
     REPORT_JSON    /* /debug/NAME?format=json */
 };
 
+#define REPORT_NAME_SIZE 80
+
+/* What a report that comes in parts can do besides: each part is a report by a name of its own,
+ * under the same roof. They are numbered from 1; there may be more of them at any time, never
+ * fewer. */
+struct report_parts {
+    const char *called; /* all together: "inventories" */
+    unsigned (*how_many)(struct lab *lab);
+    bool (*name)(struct lab *lab, unsigned part, char name[REPORT_NAME_SIZE]);
+    long (*count)(struct lab *lab, unsigned part); /* as struct report's */
+    int (*take)(struct lab *lab, unsigned part, bool with_details, void **dump);
+};
+
 struct report {
     const char *name;  /* in /debug/pprof/NAME and /debug/NAME */
     const char *alias; /* another name for it under /debug/pprof, or NULL */
@@ -89,10 +104,13 @@ struct report {
     void (*release)(void *dump);
     uint64_t (*time_ns)(const void *dump); /* CLOCK_REALTIME of the dump */
 
+    const struct report_parts *parts; /* NULL: it has none */
+
     bool is_numbered; /* debug=0 always keeps the numbers of the items, as if by tid=1 */
 
-    /* debug=0 and debug=1 come from one profile; all NULL for a report without. */
-    void (*types)(struct profile *profile);
+    /* debug=0 and debug=1 come from one profile; all NULL for a report without. EARLIER is NULL but
+     * for a difference. */
+    void (*types)(struct profile *profile, const void *now, const void *earlier);
     void (*samples)(struct profile *profile, const void *dump, int sign, bool with_tid);
     void (*comments)(struct profile *profile, const void *dump);
 
@@ -109,8 +127,26 @@ extern const struct report *const report_catalogue[];
 const struct report *report_find(const char *name);
 bool report_has_form(const struct report *report, enum report_form form);
 
+/* A report, or a part of one. */
+struct report_entry {
+    const struct report *report;
+    unsigned part; /* 0: the whole */
+    char name[REPORT_NAME_SIZE];
+};
+
+/* Goes to the next of all reports, the parts of each behind it; the first, if ENTRY is empty. False
+ * behind the last. */
+bool report_next(struct lab *lab, struct report_entry *entry);
+
+/* The one called NAME, or by that alias. */
+bool report_look_up(struct lab *lab, const char *name, struct report_entry *entry);
+
+/* How many there are now of what it lists; negative errno. */
+long report_count(struct lab *lab, const struct report_entry *entry);
+
 struct report_query {
     const struct report *report;
+    unsigned part; /* of it; 0: the whole */
     enum report_form form;
     unsigned seconds; /* with REPORT_PPROF: the difference over so many seconds; 0: as it is now */
     bool with_tid;    /* with REPORT_PPROF and REPORT_COUNTS: thread ids as a label */

@@ -50,6 +50,13 @@ static uint64_t time_ns(const void *dump)
     return ((const struct picture *)dump)->threads->time_ns;
 }
 
+static void types(struct profile *profile, const void *now, const void *earlier)
+{
+    (void)now;
+    (void)earlier;
+    threads_profile_types(profile);
+}
+
 static void samples(struct profile *profile, const void *dump, int sign, bool with_tid)
 {
     const struct picture *picture = dump;
@@ -79,7 +86,7 @@ const struct report threadleak_report = {
     .take = take,
     .release = release,
     .time_ns = time_ns,
-    .types = threads_profile_types,
+    .types = types,
     .samples = samples,
     .comments = comments,
     .blocks = blocks,

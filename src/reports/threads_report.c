@@ -32,6 +32,13 @@ static uint64_t time_ns(const void *dump)
     return ((const struct picture *)dump)->threads->time_ns;
 }
 
+static void types(struct profile *profile, const void *now, const void *earlier)
+{
+    (void)now;
+    (void)earlier;
+    threads_profile_types(profile);
+}
+
 static void samples(struct profile *profile, const void *dump, int sign, bool with_tid)
 {
     const struct picture *picture = dump;
@@ -70,7 +77,7 @@ const struct report threads_report = {
     .take = take,
     .release = release,
     .time_ns = time_ns,
-    .types = threads_profile_types,
+    .types = types,
     .samples = samples,
     .comments = comments,
     .blocks = blocks,

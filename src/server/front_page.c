@@ -56,13 +56,13 @@ static void write_commands(struct exchange *exchange, void (*put)(struct sink *,
     sink_puts(sink, "/debug/pprof/threads\n");
 }
 
-/* Where REPORT can be read as text. */
-static void report_path(const struct report *report, char *path, size_t size)
+/* Where ENTRY can be read as text. */
+static void report_path(const struct report_entry *entry, char *path, size_t size)
 {
-    if (report_has_form(report, REPORT_GROUPS))
-        snprintf(path, size, "/debug/%s", report->name);
+    if (report_has_form(entry->report, REPORT_GROUPS))
+        snprintf(path, size, "/debug/%s", entry->name);
     else
-        snprintf(path, size, "/debug/pprof/%s?debug=2", report->name);
+        snprintf(path, size, "/debug/pprof/%s?debug=2", entry->name);
 }
 
 static void html_front(struct exchange *exchange, const struct facts *facts)
@@ -77,14 +77,16 @@ static void html_front(struct exchange *exchange, const struct facts *facts)
     sink_puts(sink, "\n<tr><th>listens on<td>");
     sink_html(sink, exchange->site->address);
     sink_puts(sink, "\n</table>\n<h2>What there is now</h2>\n<table>\n");
-    for (const struct report *const *row = report_catalogue; *row; row++) {
+    struct report_entry entry = { .report = NULL };
+    while (report_next(exchange->site->lab, &entry)) {
         char href[100];
-        report_path(*row, href, sizeof href);
-        sink_printf(sink, "<tr><td class=\"n\">%s<td>",
-                    page_count(exchange, *row, text, sizeof text));
-        page_link(exchange, href, (*row)->name);
+        report_path(&entry, href, sizeof href);
+        sink_printf(sink, "<tr><td class=\"n\">%s<td>%s",
+                    page_count(exchange, &entry, text, sizeof text),
+                    entry.part > 0 ? "&nbsp;&nbsp;" : "");
+        page_link(exchange, href, entry.name);
         sink_puts(sink, "<td>");
-        sink_html(sink, (*row)->about);
+        sink_html(sink, entry.part > 0 ? "" : entry.report->about);
         sink_puts(sink, "\n");
     }
     sink_puts(sink, "</table>\n<p>");
@@ -109,12 +111,13 @@ static void text_front(struct exchange *exchange, const struct facts *facts)
     sink_puts(sink, ": ");
     sink_plain(sink, facts->program);
     sink_puts(sink, "\n\n");
-    for (const struct report *const *row = report_catalogue; *row; row++) {
+    struct report_entry entry = { .report = NULL };
+    while (report_next(exchange->site->lab, &entry)) {
         char path[100];
-        report_path(*row, path, sizeof path);
-        sink_printf(sink, "%8s %-12s %s", page_count(exchange, *row, text, sizeof text),
-                    (*row)->name, path);
-        if (report_has_form(*row, REPORT_JSON))
+        report_path(&entry, path, sizeof path);
+        sink_printf(sink, "%8s %s%-*s %s", page_count(exchange, &entry, text, sizeof text),
+                    entry.part > 0 ? "  " : "", entry.part > 0 ? 10 : 12, entry.name, path);
+        if (report_has_form(entry.report, REPORT_JSON))
             sink_printf(sink, "  %s?format=json", path);
         sink_puts(sink, "\n");
     }
@@ -148,6 +151,43 @@ static void write_arguments(struct sink *sink, struct lab *lab)
     free(arguments);
 }
 
+static void write_number(struct sink *sink, long count)
+{
+    if (count < 0)
+        sink_puts(sink, "null");
+    else
+        sink_printf(sink, "%ld", count);
+}
+
+/* The parts of REPORT, whose names may be any, in an object of their own. */
+static void write_parts(struct sink *sink, struct lab *lab, const struct report *report)
+{
+    const char *comma = "";
+    char name[REPORT_NAME_SIZE];
+    unsigned how_many = report->parts->how_many(lab);
+    sink_printf(sink, ",\n\"%s\": {", report->parts->called);
+    for (unsigned part = 1; part <= how_many; part++) {
+        if (!report->parts->name(lab, part, name))
+            continue;
+        sink_puts(sink, comma);
+        sink_json_string(sink, name);
+        sink_puts(sink, ": ");
+        write_number(sink, report->parts->count(lab, part));
+        comma = ", ";
+    }
+    sink_puts(sink, "}");
+}
+
+static void write_counts(struct sink *sink, struct lab *lab)
+{
+    for (const struct report *const *row = report_catalogue; *row; row++) {
+        sink_printf(sink, ",\n\"%s\": ", (*row)->name);
+        write_number(sink, (*row)->count(lab));
+        if ((*row)->parts)
+            write_parts(sink, lab, *row);
+    }
+}
+
 void page_vars(struct exchange *exchange)
 {
     struct sink *sink = &exchange->reply.sink;
@@ -161,13 +201,6 @@ void page_vars(struct exchange *exchange)
     sink_printf(sink, ",\n\"pid\": %d,\n\"uptime_seconds\": %" PRIu64 ",\n\"snag_version\": ",
                 (int)exchange->site->lab->target.pid, facts.uptime_ns / 1000000000);
     sink_json_string(sink, exchange->site->version);
-    for (const struct report *const *row = report_catalogue; *row; row++) {
-        long count = (*row)->count(exchange->site->lab);
-        sink_printf(sink, ",\n\"%s\": ", (*row)->name);
-        if (count < 0)
-            sink_puts(sink, "null");
-        else
-            sink_printf(sink, "%ld", count);
-    }
+    write_counts(sink, exchange->site->lab);
     sink_puts(sink, "\n}\n");
 }

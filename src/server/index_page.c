@@ -23,13 +23,15 @@ static void html_rows(struct exchange *exchange)
     struct sink *sink = &exchange->reply.sink;
     char text[32];
     char href[100];
-    for (const struct report *const *row = report_catalogue; *row; row++) {
-        if (!report_has_form(*row, REPORT_PPROF))
+    struct report_entry entry = { .report = NULL };
+    while (report_next(exchange->site->lab, &entry)) {
+        if (!report_has_form(entry.report, REPORT_PPROF))
             continue;
-        snprintf(href, sizeof href, "%s?debug=1", (*row)->name);
-        sink_printf(sink, "<tr><td class=\"n\">%s<td>",
-                    page_count(exchange, *row, text, sizeof text));
-        page_link(exchange, href, (*row)->name);
+        snprintf(href, sizeof href, "%s?debug=1", entry.name);
+        sink_printf(sink, "<tr><td class=\"n\">%s<td>%s",
+                    page_count(exchange, &entry, text, sizeof text),
+                    entry.part > 0 ? "&nbsp;&nbsp;" : "");
+        page_link(exchange, href, entry.name);
         sink_puts(sink, "\n");
     }
     sink_puts(sink, "<tr><td><td>");
@@ -74,13 +76,18 @@ static void text_index(struct exchange *exchange)
     struct sink *sink = &exchange->reply.sink;
     char text[32];
     sink_puts(sink, "/debug/pprof/\n\ncount profile\n");
-    for (const struct report *const *row = report_catalogue; *row; row++) {
-        if (!report_has_form(*row, REPORT_PPROF))
+    struct report_entry entry = { .report = NULL };
+    while (report_next(exchange->site->lab, &entry)) {
+        if (!report_has_form(entry.report, REPORT_PPROF))
             continue;
-        sink_printf(sink, "%5s %s", page_count(exchange, *row, text, sizeof text), (*row)->name);
-        if ((*row)->alias)
-            sink_printf(sink, ", also %s", (*row)->alias);
-        sink_printf(sink, "\n      %s\n", (*row)->about);
+        sink_printf(sink, "%5s %s", page_count(exchange, &entry, text, sizeof text),
+                    entry.part > 0 ? "  " : "");
+        sink_plain(sink, entry.name);
+        if (entry.part == 0 && entry.report->alias)
+            sink_printf(sink, ", also %s", entry.report->alias);
+        sink_puts(sink, "\n");
+        if (entry.part == 0)
+            sink_printf(sink, "      %s\n", entry.report->about);
     }
     for (size_t i = 0; i < OTHERS_COUNT; i++)
         sink_printf(sink, "      %s\n      %s\n", others[i].name, others[i].about);

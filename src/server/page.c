@@ -74,10 +74,10 @@ void page_link(struct exchange *exchange, const char *href, const char *text)
     sink_puts(sink, "</a>");
 }
 
-const char *page_count(const struct exchange *exchange, const struct report *report, char *text,
-                       size_t size)
+const char *page_count(const struct exchange *exchange, const struct report_entry *entry,
+                       char *text, size_t size)
 {
-    long count = report->count(exchange->site->lab);
+    long count = report_count(exchange->site->lab, entry);
     snprintf(text, size, "?");
     if (count >= 0)
         snprintf(text, size, "%ld", count);

@@ -18,9 +18,9 @@ void page_end(struct exchange *exchange);
  * token that came in the address goes along. */
 void page_link(struct exchange *exchange, const char *href, const char *text);
 
-/* How many there are of what REPORT lists, as text: "12", or "?". */
-struct report;
-const char *page_count(const struct exchange *exchange, const struct report *report, char *text,
-                       size_t size);
+/* How many there are of what ENTRY lists, as text: "12", or "?". */
+struct report_entry;
+const char *page_count(const struct exchange *exchange, const struct report_entry *entry,
+                       char *text, size_t size);
 
 #endif

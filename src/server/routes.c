@@ -39,14 +39,16 @@ static void redirect(struct exchange *exchange)
                  request->query);
 }
 
-static void put_names(struct sink *sink, bool is_pprof)
+static void put_names(struct sink *sink, struct lab *lab, bool is_pprof)
 {
-    for (const struct report *const *row = report_catalogue; *row; row++) {
-        const struct report *report = *row;
+    struct report_entry entry = { .report = NULL };
+    while (report_next(lab, &entry)) {
+        const struct report *report = entry.report;
         if (!report_has_form(report, is_pprof ? REPORT_PPROF : REPORT_GROUPS))
             continue;
-        sink_printf(sink, "%s, ", report->name);
-        if (is_pprof && report->alias)
+        sink_plain(sink, entry.name);
+        sink_puts(sink, ", ");
+        if (is_pprof && report->alias && entry.part == 0)
             sink_printf(sink, "%s, ", report->alias);
     }
 }
@@ -59,12 +61,12 @@ static void not_found(struct exchange *exchange, const char *path)
     bool is_pprof = strncmp(path, profiles, sizeof profiles - 1) == 0;
     sink_buffer_init(&known);
     if (is_pprof) {
-        put_names(&known.sink, true);
+        put_names(&known.sink, exchange->site->lab, true);
         sink_puts(&known.sink, "cmdline and symbol");
     } else {
         sink_puts(&known.sink,
                   "/, /metrics, /debug/, /debug/vars, /debug/pprof/ and below /debug/: ");
-        put_names(&known.sink, false);
+        put_names(&known.sink, exchange->site->lab, false);
         sink_puts(&known.sink, "pprof");
     }
     reply_quote(quoted, sizeof quoted, is_pprof ? path + sizeof profiles - 1 : path);
@@ -96,26 +98,27 @@ static bool query_allowed(struct exchange *exchange, unsigned parameters)
     return false;
 }
 
-/* The report of /debug/pprof/NAME or /debug/NAME; NULL. */
-static const struct report *find_report(const char *path, bool *is_pprof)
+/* The report of /debug/pprof/NAME or /debug/NAME; false when there is none. */
+static bool find_report(struct exchange *exchange, struct report_entry *entry, bool *is_pprof)
 {
     static const char debug[] = "/debug/";
     static const char pprof[] = "pprof/";
+    const char *path = exchange->request.path;
     if (strncmp(path, debug, sizeof debug - 1) != 0)
-        return NULL;
+        return false;
     const char *name = path + sizeof debug - 1;
     *is_pprof = strncmp(name, pprof, sizeof pprof - 1) == 0;
     if (*is_pprof)
         name += sizeof pprof - 1;
-    const struct report *report = report_find(name);
-    if (!report || !report_has_form(report, *is_pprof ? REPORT_PPROF : REPORT_GROUPS))
-        return NULL;
-    return *is_pprof || strcmp(name, report->name) == 0 ? report : NULL;
+    return report_look_up(exchange->site->lab, name, entry) &&
+           report_has_form(entry->report, *is_pprof ? REPORT_PPROF : REPORT_GROUPS) &&
+           (*is_pprof || strcmp(name, entry->name) == 0); /* not by an alias */
 }
 
 /* The order that the query asks for; false with the refusal in the reply. */
-static bool fill_order(struct exchange *exchange, const struct report *report, bool is_pprof)
+static bool fill_order(struct exchange *exchange, const struct report_entry *entry, bool is_pprof)
 {
+    const struct report *report = entry->report;
     static const enum report_form by_debug[] = { REPORT_PPROF, REPORT_COUNTS, REPORT_BLOCKS };
     if (!query_allowed(exchange,
                        is_pprof ? QUERY_DEBUG | QUERY_SECONDS | QUERY_GC | QUERY_TID | QUERY_TOKEN
@@ -123,9 +126,9 @@ static bool fill_order(struct exchange *exchange, const struct report *report, b
         return false;
     const struct query *query = &exchange->query;
     struct report_query *wish = &exchange->order.query;
-    *wish = (struct report_query){ .report = report,
-                                   .seconds = query->seconds,
-                                   .with_tid = query->tid };
+    *wish = (struct report_query){
+        .report = report, .part = entry->part, .seconds = query->seconds, .with_tid = query->tid
+    };
     wish->form = is_pprof ? by_debug[query->debug] : query->json ? REPORT_JSON : REPORT_GROUPS;
     if (query->seconds > 0 && query->debug != 0) {
         reply_error(&exchange->reply, 400,
@@ -183,9 +186,10 @@ static void report_done(struct report_order *order, int status, const void *byte
     exchange->finished(exchange);
 }
 
-static bool answer_report(struct exchange *exchange, const struct report *report, bool is_pprof)
+static bool answer_report(struct exchange *exchange, const struct report_entry *entry,
+                          bool is_pprof)
 {
-    if (!method_allowed(exchange, false) || !fill_order(exchange, report, is_pprof))
+    if (!method_allowed(exchange, false) || !fill_order(exchange, entry, is_pprof))
         return true;
     exchange->order.done = report_done;
     exchange->is_ordered = true;
@@ -208,9 +212,9 @@ bool routes_answer(struct exchange *exchange)
         return true;
     }
     bool is_pprof = false;
-    const struct report *report = find_report(path, &is_pprof);
-    if (report)
-        return answer_report(exchange, report, is_pprof);
+    struct report_entry entry;
+    if (find_report(exchange, &entry, &is_pprof))
+        return answer_report(exchange, &entry, is_pprof);
     if (path[0] == '/')
         not_found(exchange, path);
     else if (method_allowed(exchange, false)) /* not OPTIONS * or CONNECT HOST */

@@ -2,10 +2,8 @@
 #include "views/fds_text.h"
 
 #include "base/sink.h"
-#include "base/stack.h"
-#include "modules/modules.h"
 #include "sources/fds.h"
-#include "symbolize/symbolize.h"
+#include "views/frames.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -121,36 +119,14 @@ void fds_write_totals(struct sink *sink, const struct fd_dump *dump)
                         "table of its own\n");
 }
 
-/* The first that is not part of what keeps track. */
-static const struct location *opening_location(const struct descriptor *descriptor,
-                                               struct symbolizer *symbolizer)
-{
-    const struct location *location = NULL;
-    for (size_t i = 0; i < descriptor->origin.frame_count; i++) {
-        location = symbolize(symbolizer, frame_lookup(descriptor->origin.frames[i]));
-        if (!location->module || strncmp(module_name(location->module), "libsnag", 7) != 0)
-            return location;
-    }
-    return location;
-}
-
 void fds_write_opener(struct sink *sink, const struct descriptor *descriptor,
                       struct symbolizer *symbolizer)
 {
-    const struct location *location = opening_location(descriptor, symbolizer);
-    if (!location) {
-        sink_puts(sink, descriptor->origin.call ? descriptor->origin.call : "unknown");
-        return;
-    }
-    const struct source_line *line = &location->lines[0];
-    sink_plain(sink, line->function);
-    if (!line->file)
-        return;
-    const char *slash = strrchr(line->file, '/');
-    sink_puts(sink, " at ");
-    sink_plain(sink, slash ? slash + 1 : line->file);
-    if (line->line > 0)
-        sink_printf(sink, ":%d", line->line);
+    const struct origin *origin = &descriptor->origin;
+    if (origin->frame_count == 0 && origin->call)
+        sink_puts(sink, origin->call);
+    else
+        frames_write_place(sink, origin->frames, origin->frame_count, symbolizer);
 }
 
 uint64_t fds_age_ns(const struct fd_dump *dump, const struct descriptor *descriptor)

@@ -11,6 +11,7 @@
 #include "symbolize/symbolize.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void write_line(struct sink *sink, const struct location *location, size_t index,
                        int with_addresses)
@@ -43,6 +44,37 @@ void frames_write(struct sink *sink, const uint64_t *frames, size_t count,
             write_line(sink, location, l, with_addresses);
         }
     }
+}
+
+static const struct location *place_of(const uint64_t *frames, size_t count,
+                                       struct symbolizer *symbolizer)
+{
+    const struct location *location = NULL;
+    for (size_t i = 0; i < count; i++) {
+        location = symbolize(symbolizer, frame_lookup(frames[i]));
+        if (!location->module || strncmp(module_name(location->module), "libsnag", 7) != 0)
+            return location;
+    }
+    return location;
+}
+
+void frames_write_place(struct sink *sink, const uint64_t *frames, size_t count,
+                        struct symbolizer *symbolizer)
+{
+    const struct location *location = place_of(frames, count, symbolizer);
+    if (!location) {
+        sink_puts(sink, "unknown");
+        return;
+    }
+    const struct source_line *line = &location->lines[0];
+    sink_plain(sink, line->function);
+    if (!line->file)
+        return;
+    const char *slash = strrchr(line->file, '/');
+    sink_puts(sink, " at ");
+    sink_plain(sink, slash ? slash + 1 : line->file);
+    if (line->line > 0)
+        sink_printf(sink, ":%d", line->line);
 }
 
 static void write_json(struct sink *sink, uint64_t frame, struct symbolizer *symbolizer)

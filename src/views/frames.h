@@ -13,7 +13,12 @@ struct symbolizer;
 void frames_write(struct sink *sink, const uint64_t *frames, size_t count,
                   struct symbolizer *symbolizer, const char *indent, int with_addresses);
 
-/* The same as a JSON array of objects. */
+/* "fetch_user at client.c:88": the innermost function that is none of snag's own; "unknown"
+ * without frames. */
+void frames_write_place(struct sink *sink, const uint64_t *frames, size_t count,
+                        struct symbolizer *symbolizer);
+
+/* All frames as a JSON array of objects. */
 void frames_write_json(struct sink *sink, const uint64_t *frames, size_t count,
                        struct symbolizer *symbolizer);
 
