@@ -8,10 +8,14 @@
 
 #include "stacks/pool.h"
 #include "stacks/pool_open.h"
+#include "stacks/regions.h"
 
 #include <elf.h>
 #include <stddef.h>
 #include <string.h>
+
+/* Where each one's build id is, in its own memory; NULL if it has none. */
+static _Atomic(const unsigned char *) build_ids[POOL_GUESTS];
 
 #define HEADERS_HASHED 4 /* program headers, where there is no build id */
 
@@ -84,9 +88,10 @@ static bool is_same(struct stack_guest *guest, const struct code_region *region,
            guest->start == region->start && guest->end == region->end && guest->label == hash;
 }
 
-static void fill(struct stack_guest *guest, const struct code_region *region,
+static void fill(struct stack_pool *pool, uint32_t index, const struct code_region *region,
                  const struct label *label, uint64_t hash)
 {
+    struct stack_guest *guest = &pool->guests[index];
     guest->start = region->start;
     guest->end = region->end;
     guest->bias = region->bias;
@@ -94,6 +99,7 @@ static void fill(struct stack_guest *guest, const struct code_region *region,
     if (label->is_build_id && label->size <= sizeof guest->build_id) {
         memcpy(guest->build_id, label->bytes, label->size);
         guest->build_id_size = label->size;
+        atomic_store_explicit(&build_ids[index], label->bytes, memory_order_relaxed);
     }
     size_t length = region->path ? strnlen(region->path, sizeof guest->path - 1) : 0;
     if (length > 0)
@@ -115,6 +121,22 @@ uint32_t guest_enter(const struct code_region *region, const struct label *label
         if (count >= POOL_GUESTS)
             return GUEST_UNKNOWN;
     } while (!atomic_compare_exchange_weak(&pool->guest_count, &count, count + 1));
-    fill(&pool->guests[count], region, label, hash);
+    fill(pool, count, region, label, hash);
     return count + 1;
+}
+
+bool guest_is_there(uint32_t number)
+{
+    struct stack_pool *pool = pool_open();
+    struct code_region region;
+    if (!pool || number == GUEST_NONE || number > POOL_GUESTS)
+        return false;
+    struct stack_guest *guest = &pool->guests[number - 1];
+    if (!atomic_load_explicit(&guest->ready, memory_order_acquire))
+        return false;
+    const unsigned char *build_id =
+        atomic_load_explicit(&build_ids[number - 1], memory_order_relaxed);
+    return build_id && region_of(guest->start, &region) && region.start == guest->start &&
+           region.end == guest->end && region_holds(&region, build_id, guest->build_id_size) &&
+           memcmp(build_id, guest->build_id, guest->build_id_size) == 0;
 }

@@ -20,6 +20,9 @@ struct label label_of(const struct code_region *region);
  * new one. GUEST_UNKNOWN when there is no room. */
 uint32_t guest_enter(const struct code_region *region, const struct label *label, uint64_t hash);
 
+/* Whether the library NUMBER is mapped where it was, and known to be the same by its build id. */
+bool guest_is_there(uint32_t number);
+
 /* A hash of SIZE bytes, going on from HASH. */
 uint64_t hash_bytes_on(uint64_t hash, const unsigned char *bytes, size_t size);
 

@@ -158,6 +158,29 @@ static inline __attribute__((always_inline)) void note(struct trail *trail, uint
     trail->count = at + 1;
 }
 
+/* Notes that a step which is none of the plain ones for ever, STEP in the table, was RESOLVED. */
+static __attribute__((noinline)) void note_step(struct trail *trail, uint64_t step,
+                                                struct resolved resolved)
+{
+    enum step_kind kind = step_kind(resolved.step);
+    uint16_t guest = (uint16_t)(resolved.bits >> FRAME_GUEST_SHIFT & FRAME_GUEST_MASK);
+    if (step == 0 || guest == GUEST_UNKNOWN || (kind != STEP_PLAIN && kind != STEP_OUTERMOST)) {
+        trail->firm = false;
+        return;
+    }
+    uint8_t at = 0;
+    while (at < trail->guest_count && trail->guests[at] != guest)
+        at++;
+    if (guest == GUEST_NONE || at < trail->guest_count)
+        return;
+    if (at == TRAIL_GUESTS) {
+        trail->firm = false;
+        return;
+    }
+    trail->guests[at] = guest;
+    trail->guest_count = at + 1;
+}
+
 static void finish(struct trail *trail, enum stack_end end, uint64_t sp)
 {
     bool is_repeatable = end == STACK_WHOLE || end == STACK_DEEPER || end == STACK_AT_ZERO;
@@ -177,6 +200,7 @@ walk(uint64_t start, unsigned skip, uint64_t *frames, size_t max, struct trail *
     if (trail) {
         trail->start = start;
         trail->count = 0;
+        trail->guest_count = 0;
         trail->firm = true;
     }
     for (bool going = true; going && end == STACK_WHOLE;) {
@@ -189,9 +213,9 @@ walk(uint64_t start, unsigned skip, uint64_t *frames, size_t max, struct trail *
                 end = STACK_AT_ZERO;
                 break;
             }
-            if (trail && step_kind(step) != STEP_OUTERMOST)
-                trail->firm = false;
             struct resolved resolved = resolve(frame, step);
+            if (trail)
+                note_step(trail, step, resolved);
             step = resolved.step;
             frame |= resolved.bits;
         }

@@ -3,10 +3,11 @@
  * A walk is slow because each step waits for the one before: a return address is read, its step
  * looked up, and only then is it known where the next one lies. But a walk is a function
  * of where it begins and of the words it reads; everything else (the steps of code that is never
- * unloaded) is the same for ever. So if at the places that an earlier walk from here read there are
- * the words that it read, then this walk would read the same words at the same places, and end in
- * the same stack, whose number is known. That needs no steps, and none of the words waits
- * for another.
+ * unloaded) is the same for ever. Of code that may be unloaded it is asked whether it is the same
+ * library, once for all its frames. So if at the places that an earlier walk from here read there
+ * are the words that it read, then this walk would read the same words at the same places, and end
+ * in the same stack, whose number is known. That needs no steps, and none of the words waits for
+ * another.
  *
  * Places are kept from the walk's start on, and so are frame pointers that were used: a step
  * adds constants to what it was given, so a stack elsewhere with the same words is the same
@@ -26,12 +27,14 @@
  * look. Bounded: 16 Ki walks, 4 MiB of memos, and nothing is kept that did not come twice. */
 #include "stacks/memo.h"
 
+#include "stacks/guests.h"
 #include "stacks/reach.h"
 #include "stacks/step.h"
 #include "stacks/step_table.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* The sanitizers would take the reading of other frames for a bug. */
@@ -63,6 +66,7 @@ struct memo {
     uint32_t key; /* of the start: its place in its page, and what is skipped */
     uint16_t groups;
     bool frame_pointers; /* there are such groups */
+    uint8_t guest_count; /* their numbers follow the groups */
     struct group group[];
 };
 
@@ -185,6 +189,15 @@ static inline const struct memo *find(uint64_t hash)
     return NULL;
 }
 
+static __attribute__((noinline)) bool guests_are_there(const struct memo *memo)
+{
+    const uint16_t *guests = (const uint16_t *)(memo->group + memo->groups);
+    for (unsigned i = 0; i < memo->guest_count; i++)
+        if (!guest_is_there(guests[i]))
+            return false;
+    return true;
+}
+
 enum outcome { SAME, DIFFERENT, NOT_TO_BE_COMPARED };
 
 /* Sets *GROUP if it is DIFFERENT. */
@@ -198,6 +211,8 @@ compare(const struct memo *memo, uint64_t start, uint64_t room, uint32_t key,
     *group = LIKELY(is_within) ? difference(memo, start) : difference_within(memo, start, room);
     if (UNLIKELY(*group != NULL))
         return DIFFERENT;
+    if (UNLIKELY(memo->guest_count > 0) && !guests_are_there(memo))
+        return NOT_TO_BE_COMPARED;
     return is_within ? SAME : NOT_TO_BE_COMPARED;
 }
 
@@ -353,7 +368,8 @@ void memo_keep(struct trail *trail, unsigned skip, uint32_t number, uint64_t has
     make_relative(trail);
     _Atomic uint64_t *slot = free_slot(hash);
     uint32_t groups = fill(NULL, trail);
-    size_t size = sizeof(struct memo) + groups * sizeof(struct group);
+    size_t guests_size = trail->guest_count * sizeof *trail->guests;
+    size_t size = sizeof(struct memo) + groups * sizeof(struct group) + guests_size;
     struct memo *memo = slot ? take((size + LINE - 1) / LINE * LINE) : NULL;
     if (!memo)
         return;
@@ -361,7 +377,9 @@ void memo_keep(struct trail *trail, unsigned skip, uint32_t number, uint64_t has
     memo->key = key_of(trail->start, skip);
     memo->groups = (uint16_t)groups;
     describe(memo, trail);
+    memo->guest_count = trail->guest_count;
     fill(memo->group, trail);
+    memcpy(memo->group + groups, trail->guests, guests_size);
     uint64_t there = 0;
     uint64_t mine = hash >> ADDRESS_BITS << ADDRESS_BITS | (uint64_t)(uintptr_t)memo;
     /* release: the memo is written before anybody finds it. If another thread took the slot, this

@@ -7,13 +7,17 @@
 
 #define TRAIL_WORDS 200
 #define TRAIL_FRAME_POINTER 1u /* a bit of a place */
+#define TRAIL_GUESTS 4u
 
 /* What a walk read, as far as its result hangs on it, in the order in which it was read. */
 struct trail {
     uint64_t start; /* where the walk began: the address of a record of frame pointer and return */
     uint32_t count; /* of the words below */
-    bool firm;      /* the result hangs on nothing else, today and for ever */
-    uint32_t places[TRAIL_WORDS]; /* addresses, cut to 32 bits, perhaps with TRAIL_FRAME_POINTER */
+    bool firm;      /* the result hangs on nothing else, today and for ever, as long as the guests
+                       below are there */
+    uint8_t guest_count;
+    uint16_t guests[TRAIL_GUESTS]; /* libraries that may be unloaded, each once (guests.h) */
+    uint32_t places[TRAIL_WORDS];  /* addresses, cut to 32 bits, perhaps with TRAIL_FRAME_POINTER */
     uint64_t values[TRAIL_WORDS];
 };
 

@@ -1,4 +1,8 @@
-/* swap.h: the code of both, with FRAME_BYTES of locals. */
+/* swap.h: the code of all, with FRAME_BYTES of locals that hold MARK. */
+
+#ifndef MARK
+#define MARK 1
+#endif
 
 int through_module(int (*back)(void *), void *argument);
 int swap_frame_bytes(void);
@@ -7,8 +11,8 @@ __attribute__((visibility("default"), noinline)) int through_module(int (*back)(
                                                                     void *argument)
 {
     volatile char local[FRAME_BYTES];
-    local[0] = 1;
-    local[FRAME_BYTES - 1] = 1;
+    local[0] = MARK;
+    local[FRAME_BYTES - 1] = MARK;
     return back(argument) + local[0] - local[FRAME_BYTES - 1];
 }
 
