@@ -1,9 +1,13 @@
 /* handles.h: inventories of live handles; what the public calls in snag.h stand on.
  *
- *     profiles.c   inventories by name, the public calls
- *     shard.c      handles by hash, under a shard's lock
- *     holders.c    counts, ages and bytes by stack
- *     ...
+ *     names.c          inventories by name
+ *     inventory.c      a handle comes, a handle goes
+ *     shard.c          the lock of a part of an inventory
+ *     records.c        handles by hash
+ *     holders.c        counts, ages and bytes by stack
+ *     wrong_removes.c  removes of what was not live
+ *     forks.c          a child has a whole copy
+ *     slab.c memory.c  what the tables lie in
  *
  * This folder runs in the service's own threads and is part of libsnag. What is written is in
  * layout.h, for readers outside. */

@@ -2,36 +2,12 @@
  *
  * Walks every record of every shard, one shard's lock at a time. */
 #include "handles/handles.h"
-#include "handles/layout.h"
-
-#include <limits.h>
-#include <linux/futex.h>
-#include <sched.h>
-#include <stddef.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "handles/inventory.h"
 
 bool handles_exist(void)
 {
     const struct handle_root *root = handle_root_of_process();
     return atomic_load_explicit(&root->count, memory_order_acquire) > 0;
-}
-
-static void shard_take(struct handle_shard *shard)
-{
-    uint32_t free = 0;
-    /* acquire: what the last writer wrote comes before */
-    while (!atomic_compare_exchange_weak_explicit(&shard->lock, &free, 1, memory_order_acquire,
-                                                  memory_order_relaxed)) {
-        free = 0;
-        sched_yield();
-    }
-}
-
-static void shard_give(struct handle_shard *shard)
-{
-    if (atomic_exchange_explicit(&shard->lock, 0, memory_order_release) == 2)
-        syscall(SYS_futex, &shard->lock, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 static bool record_since(const struct handle_slab *slab, uint64_t time_ns)
@@ -51,12 +27,11 @@ static bool inventory_since(const struct inventory *inventory, uint64_t time_ns)
 {
     bool found = false;
     for (uint32_t i = 0; i < inventory->shard_count && !found; i++) {
-        struct handle_shard *shard =
-            (struct handle_shard *)(uintptr_t)(inventory->shards +
-                                               (uint64_t)i * inventory->shard_size);
-        shard_take(shard);
-        found = record_since(&shard->records, time_ns);
-        shard_give(shard);
+        struct shard *shard = inventory_shard(inventory, i);
+        if (!shard_enter(shard))
+            return false;
+        found = record_since(&shard->seen.records, time_ns);
+        shard_leave(shard);
     }
     return found;
 }
