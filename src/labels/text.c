@@ -60,7 +60,7 @@ static uint64_t bit_of(const char *key)
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
     for (; *key; key++)
         hash = (hash ^ (unsigned char)*key) * UINT64_C(1099511628211);
-    return UINT64_C(1) << (hash >> 58);
+    return UINT64_C(1) << ((hash ^ hash >> 32) & 63);
 }
 
 static void count_left_out(struct label_slot *slot)

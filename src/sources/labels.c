@@ -202,7 +202,8 @@ static bool read_slots(struct labels *labels)
 {
     struct reading *reading = labels->reading;
     const size_t size = LABEL_SLOT_CHUNK * sizeof(struct label_slot);
-    size_t chunk_count = (reading->head.slot_count + LABEL_SLOT_CHUNK - 1) / LABEL_SLOT_CHUNK;
+    size_t slot_count = reading->head.slot_count; /* behind it are those of a parent's */
+    size_t chunk_count = (slot_count + LABEL_SLOT_CHUNK - 1) / LABEL_SLOT_CHUNK;
     if (chunk_count > LABEL_SLOT_CHUNKS)
         chunk_count = LABEL_SLOT_CHUNKS;
     if (chunk_count == 0)
@@ -218,7 +219,7 @@ static bool read_slots(struct labels *labels)
         if (chunks[i] == 0 || !target_read_all(labels->target, chunks[i], first, size) ||
             !target_read_all(labels->target, chunks[i], second, size))
             continue;
-        for (size_t j = 0; j < LABEL_SLOT_CHUNK; j++)
+        for (size_t j = 0; j < LABEL_SLOT_CHUNK && i * LABEL_SLOT_CHUNK + j < slot_count; j++)
             if (!take_slot(labels, chunks[i] + j * sizeof *first, &first[j], &second[j]))
                 return false;
     }
