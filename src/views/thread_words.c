@@ -5,6 +5,7 @@
 #include "sources/threads.h"
 #include "views/frames.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 const char *thread_state_word(char state)
@@ -58,6 +59,13 @@ void thread_write_doing(struct sink *sink, const struct thread_sample *thread)
     sink_duration(sink, thread->blocked_ns);
 }
 
+uint64_t thread_age_ns(const struct thread_dump *dump, const struct thread_sample *thread)
+{
+    if (!thread->has_starter || thread->starter.time_ns >= dump->monotonic_ns)
+        return 0;
+    return dump->monotonic_ns - thread->starter.time_ns;
+}
+
 void thread_write_stack(struct sink *sink, const struct thread_sample *thread,
                         struct symbolizer *symbolizer, const char *indent, int with_addresses)
 {
@@ -84,6 +92,9 @@ void thread_write_totals(struct sink *sink, const struct thread_dump *dump)
     if (dump->partial > 0)
         sink_printf(sink, "%zu stack%s incomplete; the reason stands below each\n", dump->partial,
                     dump->partial == 1 ? " is" : "s are");
+    if (dump->labels_refused > 0)
+        sink_printf(sink, "%" PRIu64 " labels of threads were not kept for want of room\n",
+                    dump->labels_refused);
     if (!dump->listed_all)
         sink_puts(sink, "the list of threads could not be read to its end: some are missing\n");
 }

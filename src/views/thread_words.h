@@ -23,6 +23,9 @@ const char *thread_capture_word(const struct thread_sample *thread, char *text, 
 /* "read for 20 min", "running", "disk sleep for 3 s": what it does and since when. */
 void thread_write_doing(struct sink *sink, const struct thread_sample *thread);
 
+/* How long ago it was started; 0 where that is not known. */
+uint64_t thread_age_ns(const struct thread_dump *dump, const struct thread_sample *thread);
+
 /* The stack, a line per frame and per inlined function, each beginning with
  * INDENT. WITH_ADDRESSES adds the code address and the offset in the function. */
 void thread_write_stack(struct sink *sink, const struct thread_sample *thread,

@@ -7,6 +7,8 @@
 #include "base/sink.h"
 #include "sources/threads.h"
 #include "views/deadlocks.h"
+#include "views/frames.h"
+#include "views/label_words.h"
 #include "views/thread_words.h"
 #include "waits/waits.h"
 
@@ -36,8 +38,32 @@ static void write_wait(struct sink *sink, const struct wait *wait)
         sink_puts(sink, "     can never go on\n");
 }
 
-static void write_block(struct sink *sink, const struct thread_sample *thread,
-                        const struct wait *wait, struct symbolizer *symbolizer)
+/* "started by accept_loop at server.c:88, by pthread_create() in thread 4711 2 h ago", and how that
+ * came to be called. */
+static void write_starter(struct sink *sink, const struct thread_dump *dump,
+                          const struct thread_sample *thread, struct symbolizer *symbolizer)
+{
+    const struct origin *starter = &thread->starter;
+    uint64_t age = thread_age_ns(dump, thread);
+    if (!thread->has_starter)
+        return;
+    sink_puts(sink, "     started by ");
+    frames_write_place(sink, starter->frames, starter->frame_count, symbolizer);
+    sink_printf(sink, ", by %s() in thread %d", starter->call, (int)starter->tid);
+    if (age > 0) {
+        sink_puts(sink, " ");
+        sink_duration(sink, age);
+        sink_puts(sink, " ago");
+    }
+    sink_puts(sink, "\n");
+    frames_write(sink, starter->frames, starter->frame_count, symbolizer, "     ", 1);
+    if (starter->partial)
+        sink_printf(sink, "     the rest is missing: %s\n", starter->partial);
+}
+
+static void write_block(struct sink *sink, const struct thread_dump *dump,
+                        const struct thread_sample *thread, const struct wait *wait,
+                        struct symbolizer *symbolizer)
 {
     char text[128];
     sink_printf(sink, "\nthread %d \"", (int)thread->tid);
@@ -55,7 +81,9 @@ static void write_block(struct sink *sink, const struct thread_sample *thread,
     }
     if (wait)
         write_wait(sink, wait);
+    labels_write(sink, &thread->labels, "     ");
     thread_write_stack(sink, thread, symbolizer, "", 1);
+    write_starter(sink, dump, thread, symbolizer);
 }
 
 /* The threads of DUMP, longest blocked first; with ONLY_STUCK those that can never go on. How many
@@ -82,7 +110,7 @@ static void write_blocks(struct sink *sink, const struct thread_dump *dump,
     }
     size_t count = put_in_order(dump, waits, only_stuck, order);
     for (size_t i = 0; i < count; i++)
-        write_block(sink, order[i], waits ? &waits->waits[order[i] - dump->threads] : NULL,
+        write_block(sink, dump, order[i], waits ? &waits->waits[order[i] - dump->threads] : NULL,
                     symbolizer);
     free(order);
 }

@@ -8,7 +8,9 @@
 #include "base/sink.h"
 #include "sources/threads.h"
 #include "views/deadlocks.h"
+#include "views/frames.h"
 #include "views/thread_words.h"
+#include "views/threads_labels.h"
 #include "waits/waits.h"
 
 #include <errno.h>
@@ -128,6 +130,20 @@ static void write_tids(struct sink *sink, const struct group *group)
         sink_printf(sink, " and %zu more", group->count - SHOWN_TIDS);
 }
 
+/* Equal stacks of starters are the same one in a dump. */
+static void write_starter(struct sink *sink, const struct group *group,
+                          struct symbolizer *symbolizer)
+{
+    const struct origin *starter = &group->threads[0]->starter;
+    if (starter->frame_count == 0)
+        return;
+    for (size_t i = 1; i < group->count; i++)
+        if (group->threads[i]->starter.frames != starter->frames)
+            return;
+    sink_puts(sink, "\n    started by ");
+    frames_write_place(sink, starter->frames, starter->frame_count, symbolizer);
+}
+
 static void write_group(struct sink *sink, const struct group *group, const struct waiting *waiting,
                         struct symbolizer *symbolizer)
 {
@@ -147,6 +163,8 @@ static void write_group(struct sink *sink, const struct group *group, const stru
     write_tids(sink, group);
     if (waiting->waits)
         write_words(sink, group, "\n    waiting for ", wait_of, waiting);
+    threads_write_label_values(sink, group->threads, group->count, "\n    ");
+    write_starter(sink, group, symbolizer);
     sink_puts(sink, "\n");
     thread_write_stack(sink, longest, symbolizer, "    ", 0);
 }

@@ -7,6 +7,7 @@
 #include "base/sink.h"
 #include "sources/threads.h"
 #include "views/frames.h"
+#include "views/label_words.h"
 #include "views/thread_words.h"
 #include "waits/waits.h"
 
@@ -60,8 +61,33 @@ static void write_wait(struct sink *sink, const struct wait *wait)
                 wait->never ? "true" : "false");
 }
 
-static void write_thread(struct sink *sink, const struct thread_sample *thread,
-                         const struct wait *wait, struct symbolizer *symbolizer)
+static void write_starter(struct sink *sink, const struct thread_dump *dump,
+                          const struct thread_sample *thread, struct symbolizer *symbolizer)
+{
+    const struct origin *starter = &thread->starter;
+    uint64_t age = thread_age_ns(dump, thread);
+    sink_puts(sink, ",\n   \"started_by\": ");
+    if (!thread->has_starter) {
+        sink_puts(sink, "null");
+        return;
+    }
+    sink_puts(sink, "{\"call\": ");
+    sink_json_string(sink, starter->call);
+    sink_printf(sink, ", \"tid\": %d, \"age_ns\": ", (int)starter->tid);
+    if (age > 0)
+        sink_printf(sink, "%" PRIu64, age);
+    else
+        sink_puts(sink, "null");
+    sink_puts(sink, ", \"partial\": ");
+    sink_json_string(sink, starter->partial);
+    sink_puts(sink, ", \"frames\": ");
+    frames_write_json(sink, starter->frames, starter->frame_count, symbolizer);
+    sink_puts(sink, "}");
+}
+
+static void write_thread(struct sink *sink, const struct thread_dump *dump,
+                         const struct thread_sample *thread, const struct wait *wait,
+                         struct symbolizer *symbolizer)
 {
     char text[128];
     sink_printf(sink, "\n  {\"tid\": %d, \"thread\": ", (int)thread->tid);
@@ -74,8 +100,11 @@ static void write_thread(struct sink *sink, const struct thread_sample *thread,
     sink_json_string(sink, thread_capture_word(thread, text, sizeof text));
     write_syscall(sink, thread);
     write_wait(sink, wait);
-    sink_puts(sink, ",\n   \"frames\": ");
+    sink_puts(sink, ",\n   \"labels\": ");
+    labels_write_json(sink, &thread->labels);
+    sink_printf(sink, ", \"labels_left_out\": %zu,\n   \"frames\": ", thread->labels.left_out);
     frames_write_json(sink, thread->frames, thread->frame_count, symbolizer);
+    write_starter(sink, dump, thread, symbolizer);
     sink_puts(sink, "}");
 }
 
@@ -90,7 +119,7 @@ void threads_write_json(struct sink *sink, const struct thread_dump *dump,
                 dump->partial, dump->listed_all ? "true" : "false");
     for (size_t i = 0; i < dump->count; i++) {
         sink_puts(sink, i ? "," : "");
-        write_thread(sink, &dump->threads[i], waits ? &waits->waits[i] : NULL, symbolizer);
+        write_thread(sink, dump, &dump->threads[i], waits ? &waits->waits[i] : NULL, symbolizer);
     }
     sink_puts(sink, "]}\n");
 }

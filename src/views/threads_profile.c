@@ -6,9 +6,11 @@
 
 #include "profile/profile.h"
 #include "sources/threads.h"
+#include "views/label_words.h"
 #include "views/thread_words.h"
 #include "waits/waits.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 void threads_profile_types(struct profile *profile)
@@ -25,7 +27,8 @@ static void add_thread(struct profile *profile, const struct thread_sample *thre
     char capture_text[128];
     const char *call = thread_syscall_word(thread, call_text, sizeof call_text);
     const char *capture = thread_capture_word(thread, capture_text, sizeof capture_text);
-    struct profile_label labels[6] = {
+    struct label_tag_texts texts;
+    struct profile_label labels[6 + LABEL_TAGS_MAX] = {
         { .key = "thread", .text = thread->name },
         { .key = "state", .text = thread_state_word(thread->state) },
         { .key = "capture", .text = capture },
@@ -37,6 +40,7 @@ static void add_thread(struct profile *profile, const struct thread_sample *thre
         labels[count++] = (struct profile_label){ .key = "wait", .text = wait->text };
     if (with_tid)
         labels[count++] = (struct profile_label){ .key = "tid", .number = thread->tid };
+    count += label_tags(&thread->labels, &labels[count], &texts);
     const int64_t values[2] = { sign, sign * (int64_t)thread->blocked_ns };
     if (thread->frame_count > 0) {
         profile_add(profile, thread->frames, thread->frame_count, values, labels, count);
@@ -67,6 +71,9 @@ void threads_profile_comments(struct profile *profile, const struct thread_dump 
 {
     profile_add_comment(profile, "%zu threads: %zu captured by procfs, %zu by signal, %zu partial",
                         dump->count, dump->by_procfs, dump->by_signal, dump->partial);
+    if (dump->labels_refused > 0)
+        profile_add_comment(profile, "%" PRIu64 " labels of threads were not kept for want of room",
+                            dump->labels_refused);
     if (!dump->listed_all)
         profile_add_comment(profile, "the list of threads could not be read to its end");
 }
