@@ -28,10 +28,12 @@ struct growth;
 
 /* Starts as zeros; 0 means the default. */
 struct growth_options {
-    size_t size;         /* of this struct */
-    uint64_t warm_up_ns; /* growth that is younger may be pools and caches that fill up, and is
-                            no alarm; 6 hours. Nothing but time tells those from a leak. */
-    size_t series_max;   /* kept at once; GROWTH_SERIES_MAX. About 400 bytes each. */
+    size_t size;        /* of this struct */
+    uint64_t period_ns; /* in which a load, a cache or a pool has been seen whole; a day. Growth
+                           that is younger, in a process that is younger, is no alarm but near a
+                           limit: nothing but time tells it from what fills up and then stays. All
+                           other times are parts of it, so that a test can be as short as it is. */
+    size_t series_max;  /* kept at once; GROWTH_SERIES_MAX. About 470 bytes each. */
 };
 
 /* OPTIONS may be NULL. NULL without memory. */
@@ -63,10 +65,10 @@ enum growth_level {
 /* Why it is told. */
 enum growth_reason {
     GROWTH_RISES, /* GROWTH_POSSIBLE: the floors rise, no more is known */
-    GROWTH_LIMIT, /* reaches its limit within the hour, and sooner than it took to come here */
-    GROWTH_OLDER, /* more and more old ones, for longer than any warm-up */
-    GROWTH_LEVEL, /* far above all that was seen in the days before, and rising on */
-    GROWTH_DAILY, /* higher each day at every hour */
+    GROWTH_LIMIT, /* above two thirds of the limit, and there within the hour */
+    GROWTH_OLDER, /* more and more old ones, in every quarter of a whole period */
+    GROWTH_LEVEL, /* far above all that was seen before, and rising on */
+    GROWTH_DAILY, /* higher each period than in the one before, at every hour of it */
     GROWTH_REASONS
 };
 
@@ -96,9 +98,11 @@ size_t growth_findings(const struct growth *growth, struct growth_finding *list,
 const char *growth_reason_word(enum growth_reason reason);
 const char *growth_reason_words(enum growth_reason reason);
 
-/* Series kept now, and how many were dropped to make room for more interesting ones. */
+/* Series kept now, how many were dropped in all to make room for more interesting ones, and how
+ * many groups of the last tick found no room. */
 size_t growth_series(const struct growth *growth);
 uint64_t growth_dropped(const struct growth *growth);
+size_t growth_refused(const struct growth *growth);
 
 /* Bytes taken. */
 size_t growth_memory(const struct growth *growth);

@@ -1,0 +1,376 @@
+/* growth_rules.c: when a rise of the floors is told, and as what. The one place for it.
+ *
+ * | told as | when                                                                              |
+ * |---------|-----------------------------------------------------------------------------------|
+ * | RISES   | twelve SHORT or MIDDLE floors rise (tau >= 0.8), by more than noise, by no one jump |
+ * | LIMIT   | the value is above 2/3 of its limit and above all before, twelve QUICK or SHORT     |
+ * |         | floors rise so, and at Sen's slope it is there within the hour and within eight     |
+ * |         | times the time looked at                                                           |
+ * | LEVEL   | one unbroken rise that does not slacken,                                           |
+ * |         | - for 13/12 of a period, to 3 times the highest floor of its first hour; or         |
+ * |         | - for 1/18 of one, once a period is known, to 4 times all floors before (2 times    |
+ * |         |   once a week is known)                                                            |
+ * | OLDER   | the number of old ones rises for a whole period, in each quarter that can be cut    |
+ * |         | out of it, above all before                                                        |
+ * | DAILY   | five periods, at each hour higher than in the one before (seasonal tau >= 0.8), in |
+ * |         | all four steps by much the same                                                    |
+ *
+ * Why these: a busy hour is over within the day, so what rises through its quiet quarter as well
+ * is no load, nor a pool that grows with the highest load. A week brings one jump, or a rise of
+ * three and a half days, but never four equal steps. What fills up slackens; while it does not,
+ * time alone tells it from a leak. The test of Mann and Kendall by itself would be wrong too
+ * often (Machida et al. 2013); here it only says that a rise is no noise.
+ * Main entry: rules_look(). */
+#include "watch/growth_series.h"
+#include "watch/growth_trend.h"
+
+#define ROW 12               /* floors of a fast rise */
+#define RISES_TAU 0.8        /* by chance once in 10^4 rows of twelve */
+#define GROWN_LEAST 10       /* of old ones, in a period: fewer is nothing yet */
+#define LEVEL_GROWN_LEAST 30 /* fast */
+#define LEVEL_EVER 3.0
+#define LEVEL_PERIOD 4.0
+#define LEVEL_WEEK 2.0
+#define PERIODS 5
+#define DAILY_ROW ((size_t)PERIODS * LONG_A_PERIOD)
+
+struct seen {
+    enum growth_reason reason;
+    uint64_t since_ns;
+    double from;
+    double now;
+    double per_hour;
+    double tau;
+};
+
+static double hours(uint64_t ns)
+{
+    return (double)ns / (double)GROWTH_HOUR_NS;
+}
+
+/* More than the noise of a count that is LEVEL on average (Poisson: its root). */
+static bool more_than_noise(double grown, double level, double least)
+{
+    return grown >= least && grown * grown >= 16 * level && grown >= 0.02 * level;
+}
+
+/* ---- fast: twelve floors that rise ---- */
+
+/* Whether the last ROW floors of SCALE rise steadily, and not by one jump. */
+static bool row_rises(const struct growth_series *series, const struct growth_clock *clock,
+                      enum growth_scale scale, struct seen *seen)
+{
+    double row[ROW];
+    double times[ROW];
+    if (!floors_last(series, clock, scale, ROW, row, times))
+        return false;
+    double grown = row[ROW - 1] - row[0];
+    if (grown < 5 || !more_than_noise(grown, row[ROW - 1], 5))
+        return false;
+    for (size_t i = 1; i < ROW; i++)
+        if (row[i] - row[i - 1] > grown / 2)
+            return false;
+    seen->tau = trend_tau(row, ROW);
+    if (seen->tau < RISES_TAU)
+        return false;
+    seen->since_ns = floors_ended(clock, scale, ROW - 1);
+    seen->from = row[0];
+    seen->now = row[ROW - 1];
+    seen->per_hour = trend_slope(row, times, ROW);
+    return true;
+}
+
+static bool nears_limit(const struct growth_series *series, const struct growth_clock *clock,
+                        enum growth_scale scale, struct seen *seen)
+{
+    if (series->limit == GROWTH_UNKNOWN || (double)series->value < (double)series->limit * 2 / 3)
+        return false;
+    if (!row_rises(series, clock, scale, seen) || seen->per_hour <= 0)
+        return false;
+    if (seen->now <= (double)floor_unpack(series->past))
+        return false;
+    double left = ((double)series->limit - seen->now) / seen->per_hour;
+    seen->reason = GROWTH_LIMIT;
+    return left <= 1 && left <= 8 * hours(clock->now_ns - seen->since_ns);
+}
+
+/* ---- level: one unbroken rise ---- */
+
+static void rise_begin(struct growth_rise *rise, uint64_t now_ns, uint16_t floor)
+{
+    *rise = (struct growth_rise){ now_ns, now_ns, floor, floor, floor };
+}
+
+/* Follows the MIDDLE floors: a fall by a quarter, or no new height for half of its age, ends a
+ * rise, and what comes is another one. */
+static void rise_follow(struct growth_series *series, const struct growth_clock *clock)
+{
+    struct growth_rise *rise = &series->rise;
+    uint16_t floor = floors_latest(series, clock, SCALE_MIDDLE);
+    if (rise->since_ns == 0) {
+        rise_begin(rise, clock->now_ns, floor);
+        return;
+    }
+    uint64_t hour_ns = clock->period_ns / 24;
+    uint64_t patience_ns = (rise->high_ns - rise->since_ns) / 2;
+    if (patience_ns < hour_ns)
+        patience_ns = hour_ns;
+    double fallen = 0.75 * (double)floor_unpack(rise->high);
+    if (floor > rise->high) {
+        rise->high = floor;
+        rise->high_ns = clock->now_ns;
+    } else if ((double)floor_unpack(floor) < fallen ||
+               clock->now_ns - rise->high_ns > patience_ns) {
+        rise_begin(rise, clock->now_ns, floor);
+    }
+    if (clock->now_ns - rise->since_ns <= hour_ns && floor > rise->hour)
+        rise->hour = floor;
+}
+
+/* Whether each quarter of the rise but the first has its part, and the last one no small one. */
+static bool goes_on(const struct growth_series *series, const struct growth_clock *clock,
+                    uint64_t since_ns, double from, double now)
+{
+    uint64_t age_ns = clock->now_ns - since_ns;
+    double quarter = (now - from) / 4;
+    double half = floors_at(series, clock, since_ns + age_ns / 2);
+    double late = floors_at(series, clock, since_ns + age_ns / 4 * 3);
+    double early = floors_at(series, clock, since_ns + age_ns / 4);
+    return half - early >= 0.3 * quarter && late - half >= 0.3 * quarter &&
+           now - late >= 0.6 * quarter;
+}
+
+static bool far_above(const struct growth_series *series, const struct growth_clock *clock,
+                      struct seen *seen)
+{
+    const struct growth_rise *rise = &series->rise;
+    if (rise->high_ns != clock->now_ns) /* not rising just now */
+        return false;
+    uint64_t age_ns = clock->now_ns - rise->since_ns;
+    double now = (double)floor_unpack(rise->high);
+    double from = (double)floor_unpack(rise->from);
+    if (age_ns < clock->period_ns / 18 || now - from < LEVEL_GROWN_LEAST)
+        return false;
+    uint64_t known_ns = rise->since_ns - series->known_ns;
+    double before = floors_highest(series, clock, rise->since_ns);
+    double times = 2 * known_ns >= 13 * clock->period_ns ? LEVEL_WEEK : LEVEL_PERIOD;
+    bool anew = known_ns >= clock->period_ns && now >= times * before;
+    bool ever = age_ns >= clock->period_ns / 12 * 13 && now >= 1.5 * before &&
+                now >= LEVEL_EVER * (double)floor_unpack(rise->hour);
+    if (!(anew || ever) || !goes_on(series, clock, rise->since_ns, from, now))
+        return false;
+    size_t count = (size_t)(age_ns / clock->width_ns[SCALE_MIDDLE]) + 1;
+    if (count > ROW)
+        count = ROW;
+    double row[ROW];
+    double times_of[ROW];
+    if (count < 4 || !floors_last(series, clock, SCALE_MIDDLE, count, row, times_of))
+        return false;
+    *seen = (struct seen){
+        GROWTH_LEVEL,         rise->since_ns, from, now, trend_slope(row, times_of, count),
+        trend_tau(row, count)
+    };
+    return seen->tau >= 0.7;
+}
+
+/* ---- older: a period in which the old ones become more all the time ---- */
+
+static bool gets_older(const struct growth_series *series, const struct growth_clock *clock,
+                       struct seen *seen)
+{
+    enum { last = LONG_A_PERIOD, quarter = LONG_A_PERIOD / 4 };
+    double row[last + 1];
+    double times[last + 1];
+    /* The first bucket is a beginning, and none of the load's doing. */
+    if (!series->has_old || floors_known(series, clock, SCALE_LONG) < last + 2 ||
+        !floors_last(series, clock, SCALE_LONG, last + 1, row, times))
+        return false;
+    double grown = row[last] - row[0];
+    if (grown < GROWN_LEAST || grown < 0.02 * row[last])
+        return false;
+    for (size_t i = 0; i + quarter <= last; i++)
+        if (row[i + quarter] - row[i] < 0.2 * grown / 4)
+            return false;
+    seen->since_ns = floors_ended(clock, SCALE_LONG, last);
+    if (row[last] <= floors_highest(series, clock, seen->since_ns))
+        return false;
+    seen->tau = trend_tau(row, last + 1);
+    seen->reason = GROWTH_OLDER;
+    seen->from = row[0];
+    seen->now = row[last];
+    seen->per_hour = trend_slope(row, times, last + 1);
+    return seen->tau >= 0.85;
+}
+
+/* ---- daily: each period above the one before ---- */
+
+/* The differences of a period from the one before, hour by hour: their lower quartile and median.
+ */
+static void step_of(const double *row, double *low, double *middle)
+{
+    double differences[LONG_A_PERIOD];
+    for (size_t i = 0; i < LONG_A_PERIOD; i++)
+        differences[i] = row[LONG_A_PERIOD + i] - row[i];
+    *middle = trend_median(differences, LONG_A_PERIOD); /* and sorts them */
+    *low = differences[LONG_A_PERIOD / 4];
+}
+
+static double lowest_of(const double *row, size_t count)
+{
+    double lowest = row[0];
+    for (size_t i = 1; i < count; i++)
+        lowest = row[i] < lowest ? row[i] : lowest;
+    return lowest;
+}
+
+static bool higher_each_day(const struct growth_series *series, const struct growth_clock *clock,
+                            struct seen *seen)
+{
+    double row[DAILY_ROW];
+    if (!floors_last(series, clock, SCALE_LONG, DAILY_ROW, row, NULL))
+        return false;
+    double low[PERIODS - 1];
+    double middle;
+    double grown = 0;
+    for (size_t i = 0; i + 1 < PERIODS; i++) {
+        step_of(row + i * LONG_A_PERIOD, &low[i], &middle);
+        grown += middle;
+    }
+    double from = lowest_of(row, LONG_A_PERIOD);
+    if (!more_than_noise(grown, from, GROWN_LEAST) || grown < 0.1 * from)
+        return false;
+    for (size_t i = 0; i + 1 < PERIODS; i++)
+        if (low[i] < 0.4 * grown / (PERIODS - 1))
+            return false;
+    double hours_of_period = hours(clock->period_ns);
+    *seen = (struct seen){ GROWTH_DAILY,
+                           floors_ended(clock, SCALE_LONG, DAILY_ROW - 1),
+                           from,
+                           lowest_of(row + DAILY_ROW - LONG_A_PERIOD, LONG_A_PERIOD),
+                           trend_slope_seasonal(row, DAILY_ROW, LONG_A_PERIOD) / hours_of_period,
+                           trend_tau_seasonal(row, DAILY_ROW, LONG_A_PERIOD) };
+    return seen->tau >= RISES_TAU;
+}
+
+/* ---- what is told ---- */
+
+/* The floor that a told growth is measured by. */
+static double floor_of(const struct growth_series *series, const struct growth_clock *clock,
+                       enum growth_reason reason)
+{
+    enum growth_scale scale = reason == GROWTH_LIMIT ? SCALE_QUICK : SCALE_MIDDLE;
+    return (double)floor_unpack(floors_latest(series, clock, scale));
+}
+
+/* How long an alarm may stand still before it has ended. */
+static uint64_t patience(const struct growth_told *told, const struct growth_clock *clock)
+{
+    uint64_t most_ns = clock->period_ns / 12 * 13;
+    if (told->reason == GROWTH_DAILY)
+        return 2 * most_ns;
+    uint64_t part_ns = (told->high_ns - told->since_ns) / 2;
+    uint64_t least_ns = clock->period_ns / 24;
+    if (part_ns < least_ns)
+        part_ns = least_ns;
+    return part_ns < most_ns ? part_ns : most_ns;
+}
+
+static void go_on(struct growth_series *series, const struct growth_clock *clock)
+{
+    struct growth_told *told = &series->told;
+    double now = floor_of(series, clock, told->reason);
+    told->now = (uint64_t)now;
+    if (now > (double)told->high) {
+        told->high = (uint64_t)now;
+        told->high_ns = clock->now_ns;
+    }
+    double grown = now - (double)told->from;
+    if (grown >= 2 * (double)told->grown) {
+        told->grown = (uint64_t)grown;
+        told->told++;
+        told->is_new = true;
+    }
+    bool gone = grown < (double)(told->high - told->from) / 2;
+    if (told->reason == GROWTH_DAILY)
+        gone = now < (double)told->from;
+    if (gone || clock->now_ns - told->high_ns > patience(told, clock)) {
+        told->level = GROWTH_STOPPED;
+        told->is_new = true;
+    }
+}
+
+static void alarm_begin(struct growth_series *series, const struct growth_clock *clock,
+                        const struct seen *seen)
+{
+    struct growth_told *told = &series->told;
+    told->since_ns = seen->since_ns;
+    told->from = (uint64_t)seen->from;
+    told->now = told->high = (uint64_t)seen->now;
+    told->high_ns = clock->now_ns;
+    told->grown = told->high > told->from ? told->high - told->from : 1;
+    told->reason = (uint8_t)seen->reason;
+    told->level = GROWTH_ALARM;
+    told->told = 1;
+    told->is_new = true;
+}
+
+static void measure(struct growth_told *told, const struct seen *seen)
+{
+    told->per_hour = (float)seen->per_hour;
+    told->steadiness = (uint8_t)(seen->tau < 0 ? 0 : seen->tau * 100 + 0.5);
+}
+
+/* RISES is what is seen of it while there is no alarm. */
+static void possible(struct growth_series *series, enum growth_scale scale, bool rises,
+                     const struct seen *seen)
+{
+    struct growth_told *told = &series->told;
+    series->rising = (uint8_t)((series->rising & ~(1U << scale)) | ((unsigned)rises << scale));
+    if (told->level == GROWTH_ALARM)
+        return;
+    if (series->rising == 0)
+        told->level = LEVEL_NONE;
+    if (!rises)
+        return;
+    if (told->level != GROWTH_POSSIBLE) {
+        told->since_ns = seen->since_ns;
+        told->from = (uint64_t)seen->from;
+    }
+    told->now = (uint64_t)seen->now;
+    told->level = GROWTH_POSSIBLE;
+    told->reason = GROWTH_RISES;
+    told->told = 0;
+    measure(told, seen);
+}
+
+void rules_look(struct growth_series *series, const struct growth_clock *clock,
+                unsigned scales_closed)
+{
+    struct growth_told *told = &series->told;
+    struct seen seen = { .reason = GROWTH_RISES };
+    bool alarm = false;
+    told->is_new = false;
+    if (told->level == GROWTH_STOPPED)
+        told->level = LEVEL_NONE;
+    if (scales_closed & (1U << SCALE_QUICK))
+        alarm = nears_limit(series, clock, SCALE_QUICK, &seen);
+    if (scales_closed & (1U << SCALE_SHORT)) {
+        alarm = alarm || nears_limit(series, clock, SCALE_SHORT, &seen);
+        struct seen row = { .reason = GROWTH_RISES };
+        possible(series, SCALE_SHORT, row_rises(series, clock, SCALE_SHORT, &row), &row);
+    }
+    if (scales_closed & (1U << SCALE_MIDDLE)) {
+        rise_follow(series, clock);
+        alarm = alarm || far_above(series, clock, &seen);
+        struct seen row = { .reason = GROWTH_RISES };
+        possible(series, SCALE_MIDDLE, row_rises(series, clock, SCALE_MIDDLE, &row), &row);
+    }
+    if (scales_closed & (1U << SCALE_LONG))
+        alarm = alarm || gets_older(series, clock, &seen) || higher_each_day(series, clock, &seen);
+    if (alarm)
+        measure(told, &seen);
+    if (alarm && told->level != GROWTH_ALARM)
+        alarm_begin(series, clock, &seen);
+    else if (told->level == GROWTH_ALARM && scales_closed)
+        go_on(series, clock);
+}
