@@ -197,14 +197,23 @@ SNAG_API size_t snag_profile_count(const snag_profile *profile);
     do {                                                                                           \
         static snag_profile *snag_here;                                                            \
         snag_track_here(&snag_here, name, SNAG_HANDLE(handle), bytes);                             \
+        SNAG_STAYS();                                                                              \
     } while (0)
 #define SNAG_UNTRACK(name, handle)                                                                 \
     do {                                                                                           \
         static snag_profile *snag_here;                                                            \
         snag_untrack_here(&snag_here, name, SNAG_HANDLE(handle));                                  \
+        SNAG_STAYS();                                                                              \
     } while (0)
 
-/* For the macros above. HERE is the inventory as that place knows it, written once. */
+/* For the macros above. HERE is the inventory as that place knows it, written once. A call that is
+ * the last act of a function may become a jump, and the function would not be in the stack:
+ * SNAG_STAYS is an act after it, which is no instruction. */
+#if defined(__GNUC__)
+#define SNAG_STAYS() __asm__ __volatile__("")
+#else
+#define SNAG_STAYS() ((void)0)
+#endif
 #ifdef __cplusplus
 #define SNAG_HANDLE(handle) reinterpret_cast<const void *>(handle)
 #else
