@@ -6,6 +6,7 @@
 #include "base/sink.h"
 #include "sources/inventories.h"
 #include "views/frames.h"
+#include "views/label_words.h"
 
 #include <inttypes.h>
 
@@ -26,19 +27,6 @@ static void put_stack(struct sink *sink, const struct pooled_stack *stack,
     put_text(sink, "partial", stack->partial);
     sink_puts(sink, ", \"frames\": ");
     frames_write_json(sink, stack->frames, stack->count, symbolizer);
-}
-
-static void put_labels(struct sink *sink, const struct label_list *labels)
-{
-    sink_puts(sink, ", \"labels\": {");
-    for (size_t i = 0; i < labels->count; i++) {
-        sink_puts(sink, i ? ", " : "");
-        sink_json_string(sink, labels->list[i].key);
-        sink_puts(sink, ": ");
-        sink_json_string(sink, labels->list[i].value);
-    }
-    sink_printf(sink, "}, \"labels_left_out\": %zu, \"labels_known\": %s", labels->left_out,
-                labels->is_other ? "false" : "true");
 }
 
 static void put_ages(struct sink *sink, const struct handle_holding *holding)
@@ -71,7 +59,8 @@ static void put_holding(struct sink *sink, const struct handle_holding *holding,
     put_number(sink, "age_sum_ms", holding->age_sum_ms);
     put_number(sink, "oldest_least_ns", holding->oldest_least_ns);
     put_number(sink, "oldest_most_ns", holding->oldest_most_ns);
-    put_labels(sink, &holding->labels);
+    sink_puts(sink, ", ");
+    labels_write_json(sink, &holding->labels);
     put_ages(sink, holding);
     sink_printf(sink, ",\n    \"other\": %s", holding->is_other ? "true" : "false");
     put_stack(sink, &holding->stack, symbolizer);

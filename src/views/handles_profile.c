@@ -8,12 +8,13 @@
 #include "profile/profile.h"
 #include "sources/inventories.h"
 #include "views/handles_text.h"
+#include "views/label_words.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define TYPE_AGE 1
-#define LABELS_MAX 32 /* a thread has at most 16 */
+#define LABELS_MAX (2 + LABEL_TAGS_MAX)
 
 static const struct {
     const char *name;
@@ -58,14 +59,10 @@ static int64_t of_a_millisecond(const struct profile *profile)
 /* Fills LABELS but for the last; returns how many. */
 static size_t fill_labels(const struct inventory_dump *inventory,
                           const struct handle_holding *holding,
-                          struct profile_label labels[LABELS_MAX])
+                          struct profile_label labels[LABELS_MAX], struct label_tag_texts *texts)
 {
-    size_t count = 0;
-    labels[count++] = (struct profile_label){ .key = "inventory", .text = inventory->name };
-    for (size_t i = 0; i < holding->labels.count && count + 1 < LABELS_MAX; i++)
-        labels[count++] = (struct profile_label){ .key = holding->labels.list[i].key,
-                                                  .text = holding->labels.list[i].value };
-    return count;
+    labels[0] = (struct profile_label){ .key = "inventory", .text = inventory->name };
+    return 1 + label_tags(&holding->labels, &labels[1], texts);
 }
 
 static void add(struct profile *profile, const struct handle_holding *holding,
@@ -81,8 +78,9 @@ static void add(struct profile *profile, const struct handle_holding *holding,
 static void add_holding(struct profile *profile, const struct inventory_dump *inventory,
                         const struct handle_holding *holding, int sign, bool with_ages)
 {
+    struct label_tag_texts texts;
     struct profile_label labels[LABELS_MAX];
-    const size_t count = fill_labels(inventory, holding, labels);
+    const size_t count = fill_labels(inventory, holding, labels, &texts);
     const int64_t scale = sign * of_a_millisecond(profile);
     for (size_t i = 0; i < holding->age_count; i++) {
         const struct age_bucket *bucket = &holding->ages[i];

@@ -5,6 +5,7 @@
 #include "sources/inventories.h"
 #include "views/fds_text.h"
 #include "views/frames.h"
+#include "views/label_words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -101,21 +102,7 @@ void handles_write_sums(struct sink *sink, const struct handle_holding *holding)
 void handles_write_labels(struct sink *sink, const struct handle_holding *holding,
                           const char *indent)
 {
-    const struct label_list *labels = &holding->labels;
-    if (labels->count == 0 && labels->left_out == 0 && !labels->is_other)
-        return;
-    sink_printf(sink, "%slabels", indent);
-    for (size_t i = 0; i < labels->count; i++) {
-        sink_puts(sink, i ? ", " : " ");
-        sink_plain(sink, labels->list[i].key);
-        sink_puts(sink, "=");
-        sink_plain(sink, labels->list[i].value);
-    }
-    if (labels->left_out > 0)
-        sink_printf(sink, " and %zu more that had no room", labels->left_out);
-    if (labels->is_other)
-        sink_puts(sink, " not known: there was no room for them");
-    sink_puts(sink, "\n");
+    labels_write(sink, &holding->labels, indent);
 }
 
 const char *handles_stack_word(const struct handle_holding *holding)

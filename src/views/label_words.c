@@ -26,17 +26,9 @@ static bool is_ours(const char *key)
     return false;
 }
 
-/* What there is to say of labels that are not in the list; NULL nothing. */
-static const char *missing_words(const struct label_list *labels, char *text, size_t size)
+static const char *unknown_words(const struct label_list *labels)
 {
-    if (labels->is_changing)
-        return "changed all the time";
-    if (labels->is_other)
-        return "(other)";
-    if (labels->left_out == 0)
-        return NULL;
-    snprintf(text, size, "%zu had no room", labels->left_out);
-    return text;
+    return labels->is_other ? "there was no room for them" : "they changed all the time";
 }
 
 size_t label_tags(const struct label_list *labels, struct profile_label *tags,
@@ -51,45 +43,46 @@ size_t label_tags(const struct label_list *labels, struct profile_label *tags,
         snprintf(texts->keys[count], sizeof *texts->keys, "label.%s", label->key);
         tags[count].key = texts->keys[count];
     }
-    char *text = texts->keys[LABEL_TAGS_MAX - 1];
-    const char *missing = missing_words(labels, text, sizeof *texts->keys);
-    if (missing)
-        tags[count++] = (struct profile_label){ .key = "labels", .text = missing };
+    char *text = texts->keys[count];
+    text[0] = 0;
+    if (labels->is_other || labels->is_changing)
+        snprintf(text, sizeof *texts->keys, "%s", unknown_words(labels));
+    else if (labels->left_out > 0)
+        snprintf(text, sizeof *texts->keys, "%zu had no room", labels->left_out);
+    if (text[0])
+        tags[count++] = (struct profile_label){ .key = "labels", .text = text };
     return count;
 }
 
-void labels_write(struct sink *sink, const struct label_list *labels, const char *before)
+void labels_write(struct sink *sink, const struct label_list *labels, const char *indent)
 {
-    char text[80];
-    const char *missing = missing_words(labels, text, sizeof text);
-    if (labels->count == 0 && !missing)
+    bool known = !labels->is_other && !labels->is_changing;
+    if (known && labels->count == 0 && labels->left_out == 0)
         return;
-    sink_printf(sink, "%slabels ", before);
+    sink_printf(sink, "%slabels", indent);
     for (size_t i = 0; i < labels->count; i++) {
-        sink_puts(sink, i ? ", " : "");
+        sink_puts(sink, i ? ", " : " ");
         sink_plain(sink, labels->list[i].key);
         sink_puts(sink, "=");
         sink_plain(sink, labels->list[i].value);
     }
-    if (missing && labels->count > 0)
-        sink_printf(sink, " (%s)", missing);
-    else if (missing)
-        sink_puts(sink, missing);
+    if (labels->left_out > 0)
+        sink_printf(sink, "%s %zu more that had no room", labels->count > 0 ? " and" : "",
+                    labels->left_out);
+    if (!known)
+        sink_printf(sink, " not known: %s", unknown_words(labels));
     sink_puts(sink, "\n");
 }
 
 void labels_write_json(struct sink *sink, const struct label_list *labels)
 {
-    if (labels->is_changing || labels->is_other) {
-        sink_puts(sink, "null");
-        return;
-    }
-    sink_puts(sink, "{");
+    sink_puts(sink, "\"labels\": {");
     for (size_t i = 0; i < labels->count; i++) {
         sink_puts(sink, i ? ", " : "");
         sink_json_string(sink, labels->list[i].key);
         sink_puts(sink, ": ");
         sink_json_string(sink, labels->list[i].value);
     }
-    sink_puts(sink, "}");
+    sink_printf(sink, "}, \"labels_left_out\": %zu, \"labels_known\": %s", labels->left_out,
+                labels->is_other || labels->is_changing ? "false" : "true");
 }

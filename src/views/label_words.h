@@ -22,11 +22,11 @@ struct label_tag_texts {
 size_t label_tags(const struct label_list *labels, struct profile_label *tags,
                   struct label_tag_texts *texts);
 
-/* "labels request=17, tenant=acme (2 had no room)" as a line between BEFORE and a newline; nothing
- * at all when there are none. */
-void labels_write(struct sink *sink, const struct label_list *labels, const char *before);
+/* "labels request=17, tenant=acme and 2 more that had no room", a line that begins with INDENT;
+ * nothing at all when there are none. */
+void labels_write(struct sink *sink, const struct label_list *labels, const char *indent);
 
-/* A JSON object; null when the labels are not known. */
+/* Three members of a JSON object: the labels, how many were left out, whether they are known. */
 void labels_write_json(struct sink *sink, const struct label_list *labels);
 
 #endif

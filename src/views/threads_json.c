@@ -100,9 +100,9 @@ static void write_thread(struct sink *sink, const struct thread_dump *dump,
     sink_json_string(sink, thread_capture_word(thread, text, sizeof text));
     write_syscall(sink, thread);
     write_wait(sink, wait);
-    sink_puts(sink, ",\n   \"labels\": ");
+    sink_puts(sink, ",\n   ");
     labels_write_json(sink, &thread->labels);
-    sink_printf(sink, ", \"labels_left_out\": %zu,\n   \"frames\": ", thread->labels.left_out);
+    sink_puts(sink, ",\n   \"frames\": ");
     frames_write_json(sink, thread->frames, thread->frame_count, symbolizer);
     write_starter(sink, dump, thread, symbolizer);
     sink_puts(sink, "}");
