@@ -191,18 +191,28 @@ static int oldest_first(const void *left, const void *right)
     return order ? order : strcmp(a->process, b->process);
 }
 
+/* Copies what stands at *NAME up to the next dot, all of it from ALLOWED, and goes behind that dot.
+ */
+static bool take_part(const char **name, const char *allowed, char *part, size_t size)
+{
+    size_t length = strspn(*name, allowed);
+    if (length == 0 || length >= size || (*name)[length] != '.')
+        return false;
+    memcpy(part, *name, length);
+    part[length] = 0;
+    *name += length + 1;
+    return true;
+}
+
 /* "PROGRAM.PID.TIME.REASON.PROFILE.ENDING" */
 static bool read_name(const char *name, const char *program, struct set *set)
 {
-    char time[24];
-    char process[16];
     size_t length = strlen(program);
-    if (strncmp(name, program, length) != 0 || name[length] != '.' ||
-        sscanf(name + length, ".%15[0-9].%23[0-9TZ].", process, time) != 2)
+    if (strncmp(name, program, length) != 0 || name[length] != '.')
         return false;
-    snprintf(set->time, sizeof set->time, "%s", time);
-    snprintf(set->process, sizeof set->process, "%s", process);
-    return true;
+    name += length + 1;
+    return take_part(&name, "0123456789", set->process, sizeof set->process) &&
+           take_part(&name, "0123456789TZ", set->time, sizeof set->time);
 }
 
 static DIR *open_list(const struct blackbox *box)
