@@ -79,8 +79,8 @@ HOT int enter(struct shard *shard, const struct coming *coming)
     }
     *link = number;
     set_live(shard, shard->seen.live + 1);
-    if (UNLIKELY(shard->seen.live > shard->seen.bucket_count))
-        records_split(shard);
+    if (UNLIKELY(shard->seen.live * RECORD_BUCKETS > shard->seen.bucket_count))
+        records_grow(shard);
     return 0;
 }
 
@@ -98,7 +98,7 @@ HOT int add(struct inventory *inventory, const void *handle, size_t bytes, const
     struct coming coming = { .handle = (uintptr_t)handle, .bytes = bytes };
     coming.hash = handle_hash(coming.handle);
     struct shard *shard = shard_of(inventory, coming.hash);
-    __builtin_prefetch(shard, 1);
+    __builtin_prefetch(bucket_expected(shard, coming.hash), 1);
     coming.stack = stack_number(frame, skip);
     coming.labels = label_set_here();
     coming.time_ns = now_ns();

@@ -3,6 +3,12 @@
 
 #include "handles/memory.h"
 
+/* These are looked at without the lock, too (bucket_expected). */
+static void set(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 /* Sees to it that there is room for BUCKET, the next one. */
 static bool segment_ready(struct shard *shard, uint32_t bucket)
 {
@@ -13,11 +19,11 @@ static bool segment_ready(struct shard *shard, uint32_t bucket)
     uint64_t size = bucket * (uint64_t)sizeof(uint32_t);
     void *made = memory_take(size);
     if (made)
-        shard->segments[segment] = (uintptr_t)made - size;
+        set(&shard->segments[segment], (uintptr_t)made - size);
     return made != NULL;
 }
 
-void records_split(struct shard *shard)
+static void split(struct shard *shard)
 {
     uint32_t made = shard->seen.bucket_count;
     if (made >= UINT32_MAX / 2 || !segment_ready(shard, made))
@@ -36,6 +42,12 @@ void records_split(struct shard *shard)
         number = record->next;
     }
     *stay = *go = 0;
-    shard->seen.private[SHARD_BUCKET_MASK] = mask;
-    shard->seen.bucket_count = made + 1;
+    set(&shard->seen.private[SHARD_BUCKET_MASK], mask);
+    __atomic_store_n(&shard->seen.bucket_count, made + 1, __ATOMIC_RELAXED);
+}
+
+__attribute__((noinline)) void records_grow(struct shard *shard)
+{
+    for (unsigned i = 0; i < RECORD_BUCKETS; i++)
+        split(shard);
 }

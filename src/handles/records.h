@@ -1,18 +1,21 @@
 /* records.h: the live handles of a shard, by linear hashing. Private to handles/.
  *
- * Buckets 0 to bucket_count - 1 are heads of lists of records. There are about as many as there
- * were ever records; when there is one record more, the next bucket in turn is split in two, so
- * the table grows by a step with each insertion and never in one go (Larson, "Dynamic Hash
- * Tables", 1988). A bucket's number is the low bits of the hash, one bit less where that bucket has
- * not been split off yet. Buckets lie in segments: the first in the shard, each of the others as
- * large as all before it. All of it under the shard's lock. */
+ * Buckets 0 to bucket_count - 1 are heads of lists of records. There are twice as many as there
+ * were ever records, for where they are many, each look at one is a miss of the cache. For a
+ * record more, the next two buckets in turn are split in two, so the table grows by a step with
+ * each insertion and never in one go (Larson, "Dynamic Hash Tables", 1988). A bucket's number is
+ * the low bits of the hash, one bit less where that bucket has not been split off yet. Buckets
+ * lie in segments: the first in the shard, each of the others as large as all before it. All of it
+ * under the shard's lock. */
 #ifndef SNAG_HANDLES_RECORDS_H
 #define SNAG_HANDLES_RECORDS_H
 
 #include "handles/shard.h"
 
-/* Splits the next bucket in turn. Without memory the lists get longer. */
-void records_split(struct shard *shard);
+#define RECORD_BUCKETS 2u
+
+/* Splits the next RECORD_BUCKETS buckets in turn. Without memory the lists get longer. */
+void records_grow(struct shard *shard);
 
 /* The finalizer of MurmurHash3, by Appleby: each bit of HANDLE changes half of the bits. */
 HOT uint64_t handle_hash(uint64_t handle)
@@ -42,6 +45,18 @@ HOT uint32_t bucket_of(const struct shard *shard, uint64_t hash)
     uint32_t mask = (uint32_t)shard->seen.private[SHARD_BUCKET_MASK];
     uint32_t bucket = (uint32_t)hash & mask;
     return bucket < shard->seen.bucket_count ? bucket : bucket & mask >> 1;
+}
+
+/* The bucket that HASH leads to now, without the lock: the address may be wrong, and is for
+ * fetching it ahead alone. */
+HOT const void *bucket_expected(struct shard *shard, uint64_t hash)
+{
+    uint64_t mask = __atomic_load_n(&shard->seen.private[SHARD_BUCKET_MASK], __ATOMIC_RELAXED);
+    uint32_t bucket = (uint32_t)(hash & mask);
+    if (bucket >= __atomic_load_n(&shard->seen.bucket_count, __ATOMIC_RELAXED))
+        bucket &= mask >> 1;
+    uint64_t base = __atomic_load_n(&shard->segments[segment_of(bucket)], __ATOMIC_RELAXED);
+    return (const void *)(uintptr_t)(base + bucket * (uint64_t)sizeof(uint32_t));
 }
 
 /* Where the number of HANDLE's record stands: in its bucket or in a record before it; where there
