@@ -55,6 +55,18 @@ static void put_process(struct sink *sink, const struct counts *counts)
     }
 }
 
+/* A name is letters, digits, '.', '_' and '-': nothing to escape. */
+static void put_inventories(struct sink *sink, const struct counts *counts)
+{
+    if (counts->inventory_count == 0)
+        return;
+    head(sink, "snag_handles", "gauge", "Live handles of an inventory.");
+    for (size_t i = 0; i < counts->inventory_count; i++)
+        if (counts->inventories[i].live >= 0)
+            sink_printf(sink, "snag_handles{inventory=\"%s\"} %ld\n", counts->inventories[i].name,
+                        counts->inventories[i].live);
+}
+
 void page_metrics(struct exchange *exchange)
 {
     struct sink *sink = &exchange->reply.sink;
@@ -63,5 +75,6 @@ void page_metrics(struct exchange *exchange)
     exchange->reply.type = TYPE_METRICS;
     put_process(sink, &counts);
     put_count(sink, "snag_threads", "Threads of the process, snag's own left out.", counts.threads);
+    put_inventories(sink, &counts);
     desk_used(exchange->site->desk);
 }

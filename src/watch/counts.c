@@ -76,6 +76,18 @@ static void take_limits(const struct lab *lab, struct counts *counts)
     counts->virtual_limit = limit_of(text, "Max address space");
 }
 
+static void take_inventories(const struct lab *lab, struct counts *counts)
+{
+    unsigned count = inventory_source_count(lab->inventories, lab->handles_root);
+    for (unsigned number = 1; number <= count && number <= COUNTS_INVENTORIES; number++) {
+        struct inventory_count *to = &counts->inventories[number - 1];
+        if (!inventory_source_name(lab->inventories, lab->handles_root, number, to->name))
+            break;
+        to->live = inventory_source_live(lab->inventories, lab->handles_root, number);
+        counts->inventory_count = number;
+    }
+}
+
 void counts_take(struct lab *lab, struct counts *counts)
 {
     *counts = (struct counts){ 0 };
@@ -83,4 +95,5 @@ void counts_take(struct lab *lab, struct counts *counts)
     counts->fds = fd_source_count(lab->fds);
     take_process(lab, counts);
     take_limits(lab, counts);
+    take_inventories(lab, counts);
 }

@@ -4,6 +4,7 @@
 #include "base/sink.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 
 static void write_grouped(struct sink *sink, uint64_t value)
 {
@@ -72,4 +73,9 @@ void line_write_counts(struct sink *sink, const struct counts *now, const struct
     const char *separator = "";
     write_count(sink, &separator, now->threads, "threads", before ? &before->threads : NULL);
     write_fds(sink, &separator, now, before);
+    for (size_t i = 0; i < now->inventory_count; i++) {
+        bool was_there = before && i < before->inventory_count;
+        write_count(sink, &separator, now->inventories[i].live, now->inventories[i].name,
+                    was_there ? &before->inventories[i].live : NULL);
+    }
 }
