@@ -227,10 +227,14 @@ SNAG_API void snag_untrack_here(snag_profile **here, const char *name, const voi
  *
  * The calling thread has KEY=VALUE from here on, in place of an earlier value: its samples in
  * threads, and the handles it adds, carry it as a pprof tag (Go's pprof.SetGoroutineLabels). Both
- * are copied. A thread has at most 16 labels, a key at most 64 bytes and a value 256; what is
- * longer is cut, what is more is left out, and the output says so. A thread created by a tracked
- * pthread_create (libsnag-track) begins with its creator's labels. Nothing happens when KEY or
- * VALUE is NULL or KEY is empty. Not from a signal handler. */
+ * are copied. A thread has at most 16 labels of 2,000 bytes together, a key at most 64 bytes and a
+ * value 256; what is longer is cut and ends in "...", what is more is left out, and the output says
+ * so. A thread created by a tracked pthread_create (libsnag-track) begins with a copy of its
+ * creator's labels; so does a child of fork. Nothing happens when KEY or VALUE is NULL or KEY is
+ * empty. No lock is waited for and nothing is allocated by malloc. Not from a signal handler.
+ *
+ * Among tags, snag's own come first: a label called thread, state, syscall, wait, capture, tid,
+ * inventory, age_s, handle, bytes or labels is the tag "label.KEY". */
 SNAG_API void snag_label_set(const char *key, const char *value);
 
 /* The calling thread has no label KEY any more; NULL: none at all. */
