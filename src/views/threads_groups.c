@@ -8,7 +8,6 @@
 #include "base/sink.h"
 #include "sources/threads.h"
 #include "views/deadlocks.h"
-#include "views/frames.h"
 #include "views/thread_words.h"
 #include "views/threads_labels.h"
 #include "waits/waits.h"
@@ -141,7 +140,7 @@ static void write_starter(struct sink *sink, const struct group *group,
         if (group->threads[i]->starter.frames != starter->frames)
             return;
     sink_puts(sink, "\n    started by ");
-    frames_write_place(sink, starter->frames, starter->frame_count, symbolizer);
+    thread_write_starter(sink, group->threads[0], symbolizer);
 }
 
 static void write_group(struct sink *sink, const struct group *group, const struct waiting *waiting,
