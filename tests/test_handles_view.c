@@ -340,7 +340,8 @@ static void test_text_by_stack(void **state)
     sink_buffer_init(&text);
     assert_int_equal(profile_write_text(profile, &text.sink), 0);
     must_hold(&text, "handles profile: total 1208\n1204 @ 0x");
-    must_hold(&text, "# labels: {\"inventory\":\"http.responses\", \"tenant\":\"a\\u000ab\", "
+    must_hold(&text, "# labels: {\"inventory\":\"http.responses\", \"labels\":\"1 had no room\", "
+                     "\"tenant\":\"a\\u000ab\", "
                      "\"user\":\"7\"}\n#\t0x");
     sink_buffer_free(&text);
     profile_free(profile);
