@@ -17,6 +17,7 @@ struct command {
 };
 
 extern const struct command run_command;
+extern const struct command check_command;
 
 /* One line on stderr, after the command's name ("run"; NULL: none). */
 __attribute__((format(printf, 2, 3))) void complain(const char *command, const char *format, ...);
