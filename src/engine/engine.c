@@ -155,6 +155,7 @@ static int open_server(struct engine *engine)
         .listen_name = host->listen_name,
         .token = host->token,
         .version = host->version,
+        .watch = engine->watch,
     };
     if (strcmp(host->listen, "off") == 0)
         return 0;

@@ -69,18 +69,6 @@ static bool lists_location(const char *const *list, const struct location *locat
     return false;
 }
 
-static bool is_c_library(const struct location *location)
-{
-    static const char *const names[] = { "libc.so", "libc-", "libpthread", "ld-linux", "libsnag" };
-    if (!location->module)
-        return false;
-    const char *name = module_name(location->module);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(name, names[i], strlen(names[i])) == 0)
-            return true;
-    return location->module->is_vdso;
-}
-
 /* With ONLY_TOP down to the first function that is not the C library's. */
 static bool lists_stack(const char *const *list, const uint64_t *frames, size_t count,
                         bool only_top, struct symbolizer *symbolizer)
@@ -89,7 +77,7 @@ static bool lists_stack(const char *const *list, const uint64_t *frames, size_t 
         const struct location *location = symbolize(symbolizer, frame_lookup(frames[i]));
         if (lists_location(list, location))
             return true;
-        if (only_top && !is_c_library(location))
+        if (only_top && !location_is_c_library(location))
             return false;
     }
     return false;
@@ -118,7 +106,7 @@ bool rules_know_thread(const struct leaked_thread *leaked, struct symbolizer *sy
         const struct location *location = symbolize(symbolizer, frame_lookup(thread->frames[i]));
         if (is_sanitizer(location))
             by_sanitizer++;
-        else if (!is_c_library(location))
+        else if (!location_is_c_library(location))
             return false;
     }
     return by_sanitizer > 0;

@@ -15,8 +15,9 @@ struct site {
     struct report_desk *desk;
     const char *token; /* NULL: none */
     const char *version;
-    const char *address;  /* as snag_address() */
-    unsigned differences; /* orders with seconds= under way */
+    const struct watch *watch; /* NULL: nothing is watched */
+    const char *address;       /* as snag_address() */
+    unsigned differences;      /* orders with seconds= under way */
 };
 
 struct exchange {

@@ -5,6 +5,7 @@
 
 #include "server/exchange.h"
 #include "watch/counts.h"
+#include "watch/watch.h"
 
 #include <inttypes.h>
 
@@ -67,6 +68,46 @@ static void put_inventories(struct sink *sink, const struct counts *counts)
                         counts->inventories[i].live);
 }
 
+/* A label's value: backslash, quote and newline are escaped. */
+static void put_value(struct sink *sink, const char *text)
+{
+    sink_puts(sink, "\"");
+    for (; *text; text++) {
+        if (*text == '\n')
+            sink_puts(sink, "\\n");
+        else if (*text == '\\' || *text == '"')
+            sink_printf(sink, "\\%c", *text);
+        else
+            sink_write(sink, text, 1);
+    }
+    sink_puts(sink, "\"");
+}
+
+static void put_growth(struct sink *sink, const struct watch *watch)
+{
+    size_t count;
+    const struct watch_growth *list = watch_growing(watch, &count);
+    if (!watch)
+        return;
+    size_t alarms = 0;
+    for (size_t i = 0; i < count; i++)
+        alarms += list[i].is_alarm;
+    put_count(sink, "snag_growth_alarms", "Things that grow as no load does.", (long)alarms);
+    if (count == 0)
+        return;
+    head(sink, "snag_growth_per_hour", "gauge",
+         "Steady growth of a profile, or of one place in it.");
+    for (size_t i = 0; i < count; i++) {
+        sink_puts(sink, "snag_growth_per_hour{profile=");
+        put_value(sink, list[i].profile);
+        sink_puts(sink, ",place=");
+        put_value(sink, list[i].place);
+        sink_printf(sink, ",group=\"%" PRIx64 "\"", list[i].key); /* places may be alike */
+        sink_printf(sink, ",alarm=\"%s\"} %.3f\n", list[i].is_alarm ? "true" : "false",
+                    list[i].per_hour);
+    }
+}
+
 void page_metrics(struct exchange *exchange)
 {
     struct sink *sink = &exchange->reply.sink;
@@ -76,5 +117,6 @@ void page_metrics(struct exchange *exchange)
     put_process(sink, &counts);
     put_count(sink, "snag_threads", "Threads of the process, snag's own left out.", counts.threads);
     put_inventories(sink, &counts);
+    put_growth(sink, exchange->site->watch);
     desk_used(exchange->site->desk);
 }

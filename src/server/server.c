@@ -135,6 +135,7 @@ int server_start(struct server **result, struct event_base *base, struct report_
         .desk = desk,
         .token = options->token,
         .version = options->version,
+        .watch = options->watch,
         .address = server->listening.text,
     };
     int status = open_listener(server, options, error, size);

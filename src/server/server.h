@@ -15,6 +15,7 @@ struct event_base;
 struct lab;
 struct report_desk;
 struct server;
+struct watch;
 
 /* Where and for whom to listen. The strings must outlive the server. */
 struct server_options {
@@ -22,6 +23,7 @@ struct server_options {
     const char *listen_name; /* where it came from, for error lines: "SNAG_LISTEN" */
     const char *token;       /* NULL: none is asked for */
     const char *version;
+    const struct watch *watch; /* NULL: nothing is watched */
 };
 
 /* Binds and listens; served from BASE's loop. 0, or a negative errno and one

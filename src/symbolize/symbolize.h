@@ -42,6 +42,10 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * valid until symbolizer_trim. */
 const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address);
 
+/* Whether LOCATION is code of the C library, of the loader or of snag, which stands above
+ * everybody's own functions on a stack. */
+int location_is_c_library(const struct location *location);
+
 /* The static variable that ADDRESS is in: "registry_lock", "pools+0x40"; NULL where none is known.
  * Walks a whole symbol table: not for each of many. Valid until symbolizer_trim. */
 const char *symbolize_variable(struct symbolizer *symbolizer, uint64_t address);

@@ -12,9 +12,11 @@
 #include "stuck/stuck.h"
 #include "symbolize/symbolize.h"
 #include "waits/waits.h"
+#include "watch/alarms.h"
 #include "watch/blackbox.h"
 #include "watch/counts.h"
 #include "watch/lines.h"
+#include "watch/series.h"
 #include "watch/term.h"
 
 #include <errno.h>
@@ -38,6 +40,7 @@ struct watch {
     struct event *tick;
     struct event *term; /* a timer, from a SIGTERM on */
     struct blackbox *box;
+    struct alarms *alarms;
     struct counts before;
     bool has_before;
     unsigned fds_said;       /* FDS_HIGH, FDS_VERY_HIGH, 0 */
@@ -137,7 +140,17 @@ static void look_at_deadlocks(struct watch *watch, const struct picture *picture
     dump(watch, "deadlock");
 }
 
-static void look_closely(struct watch *watch)
+static void look_at_growth(struct watch *watch, const struct picture *picture,
+                           const struct counts *counts)
+{
+    struct series *series = series_take(watch->lab, picture, counts);
+    if (series &&
+        alarms_look(watch->alarms, series, now_ns(), watch->options.say, watch->options.user))
+        dump(watch, "growth");
+    series_free(series);
+}
+
+static void look_closely(struct watch *watch, const struct counts *counts)
 {
     uint64_t start = now_ns();
     struct picture *picture = NULL;
@@ -146,6 +159,7 @@ static void look_closely(struct watch *watch)
     if (picture_take(watch->lab, false, &picture) != 0)
         return;
     look_at_deadlocks(watch, picture);
+    look_at_growth(watch, picture, counts);
     picture_free(picture);
     uint64_t end = now_ns();
     watch->next_dump_ns = end + (end - start) * SHARE;
@@ -161,7 +175,7 @@ static void on_tick(evutil_socket_t none, short what, void *argument)
     counts_take(watch->lab, &now);
     say_counts(watch, &now);
     look_at_fds(watch, &now);
-    look_closely(watch);
+    look_closely(watch, &now);
     if (watch->options.term_seconds > 0)
         term_watch(watch->options.wake_signal);
 }
@@ -187,13 +201,14 @@ void watch_woken(struct watch *watch)
         evtimer_add(watch->term, &time);
 }
 
-static int open_events(struct watch *watch, struct event_base *base)
+static int open_parts(struct watch *watch, struct event_base *base)
 {
     unsigned seconds = watch->options.seconds ? watch->options.seconds : QUIET_SECONDS;
     const struct timeval time = { (time_t)seconds, 0 };
     watch->tick = event_new(base, -1, EV_PERSIST, on_tick, watch);
     watch->term = evtimer_new(base, on_term, watch);
-    if (!watch->tick || !watch->term || event_add(watch->tick, &time) != 0)
+    watch->alarms = alarms_new();
+    if (!watch->tick || !watch->term || !watch->alarms || event_add(watch->tick, &time) != 0)
         return -ENOMEM;
     return 0;
 }
@@ -208,7 +223,7 @@ int watch_start(struct watch **result, struct event_base *base, struct lab *lab,
         watch->lab = lab;
         watch->desk = desk;
         watch->options = *options;
-        status = open_events(watch, base);
+        status = open_parts(watch, base);
     }
     if (status)
         snprintf(error, size, "no memory for the monitor");
@@ -236,6 +251,13 @@ void watch_stop(struct watch *watch)
         event_free(watch->tick);
     if (watch->term)
         event_free(watch->term);
+    alarms_free(watch->alarms);
     blackbox_close(watch->box);
     free(watch);
+}
+
+const struct watch_growth *watch_growing(const struct watch *watch, size_t *count)
+{
+    *count = 0;
+    return watch ? alarms_list(watch->alarms, count) : NULL;
 }
