@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND UINT64_C(1000000000)
 #define HOUR 3600.0
 #define DAY (24 * HOUR)
 
@@ -234,11 +233,23 @@ struct leak {
     double with_load; /* its operations follow the load, 1; or not, 0 */
 };
 
+struct watching {
+    bool with_old;
+    double days;
+    double limit;     /* 0: none */
+    double days_more; /* after the first alarm: is it told again, and when? */
+};
+
 struct watched {
     bool alarm;
-    double at; /* seconds after the leak began */
-    double leaked;
-    struct growth_finding finding;
+    enum growth_reason reason;
+    double at;     /* seconds after the leak began */
+    double leaked; /* until then */
+    double value;
+    unsigned told;   /* in all */
+    unsigned begins; /* alarms that were not the next of one that went on */
+    double from, to; /* growth at the first and the last */
+    double most;     /* the highest value */
 };
 
 static double leak_pace(const struct leak *leak, struct service *s, double t, double in_use)
@@ -268,54 +279,69 @@ static double grown_old(struct service *s, double stays, double leaked, bool flu
     return old;
 }
 
-/* Watches a service for DAYS, or until the first alarm (after the leak began, where there is one).
- */
-static struct watched watch(struct service *s, const struct leak *leak, bool with_old, double days)
+static void note(struct watched *watched, const struct growth_finding *finding, double at,
+                 double leaked)
+{
+    if (!finding->is_new || finding->level != GROWTH_ALARM)
+        return;
+    if (!watched->alarm) {
+        watched->alarm = true;
+        watched->reason = finding->reason;
+        watched->at = at;
+        watched->leaked = leaked;
+        watched->value = (double)finding->value;
+        watched->from = (double)(finding->now - finding->from);
+    }
+    watched->to = (double)(finding->now - finding->from);
+    watched->told++;
+    watched->begins += finding->told == 1;
+}
+
+/* Watches a service for as many days, or until the first alarm and some days more. */
+static struct watched watch(struct service *s, const struct leak *leak,
+                            const struct watching *watching)
 {
     struct growth_options options = { .size = sizeof options, .series_max = 2 };
     struct growth *growth = growth_new(&options);
-    struct watched watched = { false, 0, 0, { 0 } };
+    assert_non_null(growth);
+    struct watched watched = { 0 };
     double leaked = 0;
     double leaked_all = 0;
     bool lost = false;
     double first = between(1, 1e6);
-    for (double t = 0; t < days * DAY && !watched.alarm; t += s->tick) {
+    double end = watching->days * DAY;
+    for (double t = 0; t < end; t += s->tick) {
         double mean = busy(s, t);
         if (s->load == LONG_SESSIONS) {
-            s->sessions =
-                t == 0 ? 0
-                       : s->sessions + (mean - s->sessions) * fmin(1, s->tick / s->session_lasts);
+            s->sessions += (mean - s->sessions) * fmin(1, s->tick / s->session_lasts);
             mean = s->sessions;
         }
         double in_use = s->load == CONSTANT ? s->level : poisson(mean);
         bool flushed = false;
-        bool lost_now = false;
         double stays = floor(staying(s, t, in_use, &flushed));
         double more = poisson(leak_pace(leak, s, t, mean) * s->tick);
-        leaked += more;
+        bool lost_now = leak->lost_at > 0 && t > leak->lost_at && !lost;
+        lost |= lost_now;
+        leaked = lost_now ? 0 : leaked + more;
         leaked_all += more;
-        if (leak->lost_at > 0 && t > leak->lost_at && !lost) {
-            lost = lost_now = true;
-            leaked = 0;
-        }
-        double kept = stays + leaked;
         double old = grown_old(s, stays, leaked, flushed, lost_now);
-        double value = s->load == POOL_OF_PEAK ? kept : kept + in_use;
+        double value = stays + leaked + (s->load == POOL_OF_PEAK ? 0 : in_use);
         if (s->load == LONG_SESSIONS)
             old += poisson(mean * exp(-600 / s->session_lasts));
         struct growth_sample sample = { 1, 0, (uint64_t)value,
-                                        with_old ? (uint64_t)old : GROWTH_UNKNOWN, GROWTH_UNKNOWN };
+                                        watching->with_old ? (uint64_t)old : GROWTH_UNKNOWN,
+                                        watching->limit > 0 ? (uint64_t)watching->limit
+                                                            : GROWTH_UNKNOWN };
         growth_begin_tick(growth, (uint64_t)((first + t + between(0, 0.02) * s->tick) * 1e9));
         growth_value(growth, &sample);
         growth_end_tick(growth);
+        watched.most = fmax(watched.most, value);
         struct growth_finding finding;
-        if (growth_findings(growth, &finding, 1) && finding.level == GROWTH_ALARM &&
-            finding.is_new) {
-            watched.alarm = true;
-            watched.at = t - leak->begins;
-            watched.leaked = leaked_all;
-            watched.finding = finding;
-        }
+        bool was_alarm = watched.alarm;
+        if (growth_findings(growth, &finding, 1))
+            note(&watched, &finding, t - leak->begins, leaked_all);
+        if (watched.alarm && !was_alarm)
+            end = fmin(end, t + watching->days_more * DAY);
     }
     growth_free(growth);
     return watched;
@@ -329,43 +355,79 @@ static int runs_of(int fewest)
     return more && atoi(more) > 0 ? fewest * atoi(more) : fewest;
 }
 
+static const struct leak no_leak;
+
+static void say_false_alarm(const struct watched *watched, enum load load, int run, int with_old)
+{
+    print_message("  false alarm: %s, run %d, %s: %s after %.1f h at %.0f\n", names[load], run,
+                  with_old ? "with ages" : "by counts", growth_reason_word(watched->reason),
+                  watched->at / HOUR, watched->value);
+}
+
+static struct watched watch_load(enum load load, int run, int with_old, double limit)
+{
+    static const double ticks[] = { 60, 60, 300, 3600, 10 };
+    static const double days[] = { 10, 10, 21, 60, 3 };
+    struct service service;
+    seed((uint64_t)load * 1000003 + (uint64_t)run);
+    service_begin(&service, load, ticks[run % 5]);
+    struct watching watching = { .with_old = with_old, .days = days[run % 5], .limit = limit };
+    return watch(&service, &no_leak, &watching);
+}
+
 static void loads_alone_alarm_nobody(void **unused)
 {
     (void)unused;
-    static const double ticks[] = { 60, 60, 300, 3600, 20 };
     int alarms = 0;
     int all = 0;
     printf("%-24s %8s %14s %14s\n", "no leak", "runs", "by counts", "with ages");
     for (int load = 0; load < LOADS; load++) {
         int found[2] = { 0, 0 };
-        int runs = runs_of(60);
-        for (int run = 0; run < runs; run++) {
-            for (int with_old = 0; with_old < 2; with_old++) {
-                seed((uint64_t)load * 1000003 + (uint64_t)run);
-                struct service service;
-                double tick = ticks[run % 5];
-                service_begin(&service, (enum load)load, tick);
-                struct leak none = { 0, 0, 0, 0, 0 };
-                struct watched watched = watch(&service, &none, with_old, tick < 60 ? 3 : 10);
-                found[with_old] += watched.alarm;
-                if (watched.alarm)
-                    printf("  %s run %d tick %.0f old %d: %s at %.1f h from %llu to %llu since "
-                           "%.1f h before\n",
-                           names[load], run, tick, with_old,
-                           growth_reason_word(watched.finding.reason), watched.at / HOUR,
-                           (unsigned long long)watched.finding.from,
-                           (unsigned long long)watched.finding.now, 0.0);
-                all++;
-            }
+        int runs = runs_of(100);
+        for (int run = 0; run < runs * 2; run++) {
+            struct watched watched = watch_load((enum load)load, run / 2, run % 2, 0);
+            found[run % 2] += watched.alarm;
+            if (watched.alarm)
+                say_false_alarm(&watched, (enum load)load, run / 2, run % 2);
         }
         printf("%-24s %8d %14d %14d\n", names[load], runs, found[0], found[1]);
         alarms += found[0] + found[1];
+        all += 2 * runs;
     }
     printf("%d runs, %d alarms\n\n", all, alarms);
     assert_int_equal(alarms, 0);
 }
 
+/* A limit that the load comes near, to 64 per cent, and does not reach. */
+static void loads_below_their_limit_alarm_nobody(void **unused)
+{
+    (void)unused;
+    int alarms = 0;
+    for (int load = 0; load < LOADS; load++) {
+        for (int run = 0; run < runs_of(20) * 2; run++) {
+            double most = watch_load((enum load)load, run / 2, run % 2, 0).most;
+            struct watched watched = watch_load((enum load)load, run / 2, run % 2, most / 0.64);
+            if (watched.alarm)
+                say_false_alarm(&watched, (enum load)load, run / 2, run % 2);
+            alarms += watched.alarm;
+        }
+    }
+    assert_int_equal(alarms, 0);
+}
+
 /* ---- a leak, an alarm ---- */
+
+#define RUNS_MAX 1000
+
+struct found {
+    double hours[RUNS_MAX];
+    double leaked[RUNS_MAX];
+    int count;
+    int runs;
+    int reasons[GROWTH_REASONS];
+    int again; /* runs in which it was told anew, though it had never ended */
+    int too_often;
+};
 
 static int by_size(const void *left, const void *right)
 {
@@ -374,72 +436,171 @@ static int by_size(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* RUNS of LOAD with LEAK; prints a line and returns how many were missed. */
-static int planted(enum load load, const struct leak *leak, int runs, double days)
+static void count_in(struct found *found, const struct watched *watched)
 {
-    int missed = 0;
-    printf("%-22s", names[load]);
-    for (int with_old = 0; with_old < 2; with_old++) {
-        double at[256];
-        double leaked[256];
-        int reasons[GROWTH_REASONS] = { 0 };
-        int count = 0;
-        for (int run = 0; run < runs && run < 256; run++) {
-            seed(UINT64_C(77) + (uint64_t)load * 1000003 + (uint64_t)run);
-            struct service service;
-            service_begin(&service, load, 60);
-            struct watched watched = watch(&service, leak, with_old, days);
-            if (watched.alarm) {
-                at[count] = watched.at / HOUR;
-                leaked[count++] = watched.leaked;
-                reasons[watched.finding.reason]++;
-            } else {
-                missed++;
-            }
-        }
-        qsort(at, (size_t)count, sizeof at[0], by_size);
-        qsort(leaked, (size_t)count, sizeof leaked[0], by_size);
-        if (count)
-            printf(" %3d/%d %6.1f h %6.1f h %8.0f |", count, runs, at[count / 2], at[count - 1],
-                   leaked[count / 2]);
-        else
-            printf(" %3d/%d |", count, runs);
-        for (int r = 0; r < GROWTH_REASONS; r++)
-            if (reasons[r])
-                printf("%s:%d ", growth_reason_word(r), reasons[r]);
-    }
-    printf("\n");
-    return missed;
+    found->runs++;
+    if (!watched->alarm)
+        return;
+    found->hours[found->count] = watched->at / HOUR;
+    found->leaked[found->count++] = watched->leaked;
+    found->reasons[watched->reason]++;
+    found->again += watched->begins > 1;
+    double doublings = floor(log2(watched->to / fmax(1, watched->from)) + 1e-9);
+    found->too_often += watched->begins == 1 && watched->told > 1 + doublings;
 }
 
-static void each_load_with(const char *title, struct leak leak, int runs, double days, int *missed)
+static void say_found(struct found *found)
 {
-    printf("%s\n%-22s found   median   worst    leaked | (by counts; then with ages)\n", title, "");
-    for (int load = 0; load < LOADS; load++)
-        *missed += planted((enum load)load, &leak, runs, days);
+    size_t count = (size_t)found->count;
+    printf(" %4d/%-4d", found->count, found->runs);
+    if (count == 0)
+        return;
+    qsort(found->hours, count, sizeof found->hours[0], by_size);
+    qsort(found->leaked, count, sizeof found->leaked[0], by_size);
+    printf(" %6.1f %6.1f h %8.0f %8.0f ", found->hours[count / 2], found->hours[count - 1],
+           found->leaked[count / 2], found->leaked[count - 1]);
+    for (int reason = 0; reason < GROWTH_REASONS; reason++)
+        if (found->reasons[reason] * 4 > found->runs)
+            printf("%s ", growth_reason_word((enum growth_reason)reason));
+}
+
+struct totals {
+    int missed, again, too_often, runs;
+};
+
+static void planted(enum load load, const struct leak *leak, const struct watching *watching,
+                    int runs, struct totals *totals)
+{
+    static struct found found[2];
+    memset(found, 0, sizeof found);
+    for (int run = 0; run < 2 * (runs < RUNS_MAX ? runs : RUNS_MAX); run++) {
+        seed(UINT64_C(77) + (uint64_t)load * 1000003 + (uint64_t)(run / 2));
+        struct service service;
+        service_begin(&service, load, watching->limit > 0 ? 10 : 60);
+        struct watching this = *watching;
+        this.with_old = run % 2;
+        struct leak planted = *leak;
+        if (planted.lost_at > 0)
+            planted.lost_at *= between(0.1, 1);
+        struct watched watched = watch(&service, &planted, &this);
+        count_in(&found[run % 2], &watched);
+    }
+    printf("%-22s", names[load]);
+    for (int i = 0; i < 2; i++) {
+        printf("%s", i ? "|" : "");
+        say_found(&found[i]);
+        totals->missed += found[i].runs - found[i].count;
+        totals->again += found[i].again;
+        totals->too_often += found[i].too_often;
+        totals->runs += found[i].runs;
+    }
     printf("\n");
+}
+
+static void each_load_with(const char *title, struct leak leak, struct watching watching, int runs,
+                           struct totals *totals)
+{
+    printf("%s\n%-24s by counts: found, time (median, worst), leaked until then (same); "
+           "| with ages\n",
+           title, "");
+    for (int load = 0; load < LOADS; load++)
+        planted((enum load)load, &leak, &watching, runs, totals);
+    printf("\n");
+}
+
+static void say_totals(const struct totals *totals)
+{
+    printf("%d runs, %d missed; told anew in %d, more often than at doublings in %d\n\n",
+           totals->runs, totals->missed, totals->again, totals->too_often);
+    fflush(stdout);
+    assert_int_equal(totals->missed, 0);
+    assert_int_equal(totals->too_often, 0);
 }
 
 static void planted_leaks_are_found(void **unused)
 {
     (void)unused;
-    int missed = 0;
-    int runs = runs_of(10);
+    struct totals totals = { 0 };
+    struct watching watching = { .days = 25 };
     for (double pace = 1; pace <= 100; pace *= 10) {
-        char title[100];
-        snprintf(title, sizeof title, "1 of 100 leaks at %.0f a second, from the start", pace);
-        each_load_with(title, (struct leak){ pace, 0, 0, 0, 0 }, runs, 20, &missed);
-        snprintf(title, sizeof title, "1 of 100 leaks at %.0f a second, after two days", pace);
-        each_load_with(title, (struct leak){ pace, 2 * DAY, 0, 0, 0 }, runs, 22, &missed);
+        for (int later = 0; later < 2; later++) {
+            char title[100];
+            snprintf(title, sizeof title, "1 of 100 leaks at %.0f a second, %s", pace,
+                     later ? "after two days without" : "from the start");
+            struct leak leak = { .per_second = pace, .begins = later ? 2 * DAY : 0 };
+            each_load_with(title, leak, watching, runs_of(10), &totals);
+        }
     }
-    assert_int_equal(missed, 0);
+    say_totals(&totals);
+}
+
+static void other_leaks_are_found(void **unused)
+{
+    (void)unused;
+    struct totals totals = { 0 };
+    struct watching watching = { .days = 40 };
+    int runs = runs_of(5);
+    struct leak with_load = { .per_second = 10, .with_load = 1 };
+    each_load_with("1 of 100 leaks at 10 a second as the load goes", with_load, watching, runs,
+                   &totals);
+    struct leak speeds_up = { .per_second = 1, .begins = DAY, .speeds_up = 6 * HOUR };
+    each_load_with("1 of 100 leaks at 1 a second, twice as many after six hours", speeds_up,
+                   watching, runs, &totals);
+    struct leak lost = { .per_second = 10, .lost_at = 20 * HOUR };
+    each_load_with("1 of 100 leaks at 10 a second; all are gone once, within a day", lost, watching,
+                   runs, &totals);
+    say_totals(&totals);
+}
+
+static void slow_leaks_are_found(void **unused)
+{
+    (void)unused;
+    struct totals totals = { 0 };
+    struct watching watching = { .days = 90 };
+    static const enum load steady[] = { CONSTANT, NOISE, STEP, WARM_UP, DAILY, WEEKLY };
+    struct leak slow = { .per_second = 100 / HOUR };
+    printf("1 leaks an hour\n");
+    for (size_t i = 0; i < sizeof steady / sizeof steady[0]; i++)
+        planted(steady[i], &slow, &watching, runs_of(5), &totals);
+    say_totals(&totals);
+}
+
+/* By 80 per cent of the limit at the latest there must be an alarm, and time left to act. */
+static void leaks_near_a_limit_are_found_in_time(void **unused)
+{
+    (void)unused;
+    struct totals totals = { 0 };
+    struct watching watching = { .days = 3, .limit = 4096 };
+    struct leak fast = { .per_second = 100 };
+    printf("1 of 100 leaks at 100 a second, from the start, limit 4096\n");
+    static const enum load small[] = { CONSTANT, NOISE, STEP, DAILY, WEEKLY, POOL_OF_PEAK };
+    for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
+        planted(small[i], &fast, &watching, runs_of(10), &totals);
+    say_totals(&totals);
+}
+
+static void alarms_come_once_and_at_doublings(void **unused)
+{
+    (void)unused;
+    struct totals totals = { 0 };
+    struct watching watching = { .days = 12, .days_more = 8 };
+    struct leak leak = { .per_second = 10, .begins = 2 * DAY };
+    each_load_with("1 of 100 leaks at 10 a second, watched on for a week", leak, watching,
+                   runs_of(5), &totals);
+    say_totals(&totals);
+    assert_true(totals.again * 50 <= totals.runs);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_alone_alarm_nobody),
+        cmocka_unit_test(loads_below_their_limit_alarm_nobody),
         cmocka_unit_test(planted_leaks_are_found),
+        cmocka_unit_test(other_leaks_are_found),
+        cmocka_unit_test(slow_leaks_are_found),
+        cmocka_unit_test(leaks_near_a_limit_are_found_in_time),
+        cmocka_unit_test(alarms_come_once_and_at_doublings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -342,11 +342,11 @@ size_t growth_findings(const struct growth *growth, struct growth_finding *list,
 }
 
 static const char *const words[GROWTH_REASONS][2] = {
-    [GROWTH_RISES] = { "rises", "rises steadily, which may be a warm-up or a busy hour" },
-    [GROWTH_LIMIT] = { "limit", "is above two thirds of the limit and reaches it within the hour" },
-    [GROWTH_OLDER] = { "older", "more and more old ones, all around the clock" },
-    [GROWTH_LEVEL] = { "level", "rises without slackening, far above anything before" },
-    [GROWTH_DAILY] = { "daily", "is higher each day than the day before, at every hour" },
+    [GROWTH_RISES] = { "rises", "it rises steadily, as a warm-up or a busy hour does, too" },
+    [GROWTH_LIMIT] = { "limit", "it is above two thirds of its limit and there within the hour" },
+    [GROWTH_OLDER] = { "older", "its old ones become more all around the clock" },
+    [GROWTH_LEVEL] = { "level", "it rises without slackening, far above all before" },
+    [GROWTH_DAILY] = { "daily", "it is higher each day than the day before, at every hour" },
 };
 
 const char *growth_reason_word(enum growth_reason reason)

@@ -93,8 +93,8 @@ struct growth_finding {
  * many. Where a total and a group of it grow both, both are told. */
 size_t growth_findings(const struct growth *growth, struct growth_finding *list, size_t room);
 
-/* "rises", "limit", "older", "level", "daily": for scripts; and as a sentence without a subject,
- * e.g. "more and more of them are old". */
+/* "rises", "limit", "older", "level", "daily": for scripts; and as a clause, e.g. "its old ones
+ * become more all around the clock". */
 const char *growth_reason_word(enum growth_reason reason);
 const char *growth_reason_words(enum growth_reason reason);
 

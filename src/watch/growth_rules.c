@@ -1,19 +1,17 @@
 /* growth_rules.c: when a rise of the floors is told, and as what. The one place for it.
  *
- * | told as | when                                                                              |
- * |---------|-----------------------------------------------------------------------------------|
- * | RISES   | twelve SHORT or MIDDLE floors rise (tau >= 0.8), by more than noise, by no one jump |
- * | LIMIT   | the value is above 2/3 of its limit and above all before, twelve QUICK or SHORT     |
- * |         | floors rise so, and at Sen's slope it is there within the hour and within eight     |
- * |         | times the time looked at                                                           |
+ * | told as | when                                                                               |
+ * |---------|------------------------------------------------------------------------------------|
+ * | RISES   | twelve SHORT or MIDDLE floors rise (tau >= 0.8), by more than noise, not in jumps  |
+ * | LIMIT   | the value is above 2/3 of its limit and above all before, twelve floors rise so,   |
+ * |         | and at Sen's slope it is there within the hour, and within eight times their span  |
  * | LEVEL   | one unbroken rise that does not slacken,                                           |
- * |         | - for 13/12 of a period, to 3 times the highest floor of its first hour; or         |
- * |         | - for 1/18 of one, once a period is known, to 4 times all floors before (2 times    |
- * |         |   once a week is known)                                                            |
- * | OLDER   | the number of old ones rises for a whole period, in each quarter that can be cut    |
+ * |         | - for 13/12 of a period, to 3 times the highest floor of its first hour; or        |
+ * |         | - for 1/18 of one, once a period is known, to 4 times all floors before            |
+ * | OLDER   | the number of old ones rises for a whole period, in each quarter that can be cut   |
  * |         | out of it, above all before                                                        |
  * | DAILY   | five periods, at each hour higher than in the one before (seasonal tau >= 0.8), in |
- * |         | all four steps by much the same                                                    |
+ * |         | all four steps by much the same; or seven whose lowest values rise so              |
  *
  * Why these: a busy hour is over within the day, so what rises through its quiet quarter as well
  * is no load, nor a pool that grows with the highest load. A week brings one jump, or a rise of
@@ -29,9 +27,9 @@
 #define GROWN_LEAST 10       /* of old ones, in a period: fewer is nothing yet */
 #define LEVEL_GROWN_LEAST 30 /* fast */
 #define LEVEL_EVER 3.0
-#define LEVEL_PERIOD 4.0
-#define LEVEL_WEEK 2.0
-#define PERIODS 5
+#define LEVEL_ANEW 4.0
+#define PERIODS 5 /* of equal hours */
+#define WEEK 7    /* of lowest values */
 #define DAILY_ROW ((size_t)PERIODS * LONG_A_PERIOD)
 
 struct seen {
@@ -54,6 +52,16 @@ static bool more_than_noise(double grown, double level, double least)
     return grown >= least && grown * grown >= 16 * level && grown >= 0.02 * level;
 }
 
+/* Whether one step of ROW makes so much of its growth that two would be all of it: something
+ * was added, once or twice. */
+static bool jumps(const double *row, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (row[i] - row[i - 1] > 0.4 * (row[count - 1] - row[0]))
+            return true;
+    return false;
+}
+
 /* ---- fast: twelve floors that rise ---- */
 
 /* Whether the last ROW floors of SCALE rise steadily, and not by one jump. */
@@ -67,9 +75,8 @@ static bool row_rises(const struct growth_series *series, const struct growth_cl
     double grown = row[ROW - 1] - row[0];
     if (grown < 5 || !more_than_noise(grown, row[ROW - 1], 5))
         return false;
-    for (size_t i = 1; i < ROW; i++)
-        if (row[i] - row[i - 1] > grown / 2)
-            return false;
+    if (jumps(row, ROW))
+        return false;
     seen->tau = trend_tau(row, ROW);
     if (seen->tau < RISES_TAU)
         return false;
@@ -87,9 +94,9 @@ static bool nears_limit(const struct growth_series *series, const struct growth_
         return false;
     if (!row_rises(series, clock, scale, seen) || seen->per_hour <= 0)
         return false;
-    if (seen->now <= (double)floor_unpack(series->past))
+    if (series->value <= floor_unpack(series->past))
         return false;
-    double left = ((double)series->limit - seen->now) / seen->per_hour;
+    double left = ((double)series->limit - (double)series->value) / seen->per_hour;
     seen->reason = GROWTH_LIMIT;
     return left <= 1 && left <= 8 * hours(clock->now_ns - seen->since_ns);
 }
@@ -153,8 +160,7 @@ static bool far_above(const struct growth_series *series, const struct growth_cl
         return false;
     uint64_t known_ns = rise->since_ns - series->known_ns;
     double before = floors_highest(series, clock, rise->since_ns);
-    double times = 2 * known_ns >= 13 * clock->period_ns ? LEVEL_WEEK : LEVEL_PERIOD;
-    bool anew = known_ns >= clock->period_ns && now >= times * before;
+    bool anew = known_ns >= clock->period_ns && now >= LEVEL_ANEW * before;
     bool ever = age_ns >= clock->period_ns / 12 * 13 && now >= 1.5 * before &&
                 now >= LEVEL_EVER * (double)floor_unpack(rise->hour);
     if (!(anew || ever) || !goes_on(series, clock, rise->since_ns, from, now))
@@ -164,7 +170,8 @@ static bool far_above(const struct growth_series *series, const struct growth_cl
         count = ROW;
     double row[ROW];
     double times_of[ROW];
-    if (count < 4 || !floors_last(series, clock, SCALE_MIDDLE, count, row, times_of))
+    if (count < 4 || !floors_last(series, clock, SCALE_MIDDLE, count, row, times_of) ||
+        jumps(row, count))
         return false;
     *seen = (struct seen){
         GROWTH_LEVEL,         rise->since_ns, from, now, trend_slope(row, times_of, count),
@@ -178,7 +185,7 @@ static bool far_above(const struct growth_series *series, const struct growth_cl
 static bool gets_older(const struct growth_series *series, const struct growth_clock *clock,
                        struct seen *seen)
 {
-    enum { last = LONG_A_PERIOD, quarter = LONG_A_PERIOD / 4 };
+    enum { last = LONG_A_PERIOD + 1, quarter = LONG_A_PERIOD / 4 };
     double row[last + 1];
     double times[last + 1];
     /* The first bucket is a beginning, and none of the load's doing. */
@@ -223,12 +230,17 @@ static double lowest_of(const double *row, size_t count)
     return lowest;
 }
 
-static bool higher_each_day(const struct growth_series *series, const struct growth_clock *clock,
-                            struct seen *seen)
+/* Whether COUNT steps are all up and much the same: each at least PART of the mean. */
+static bool even(const double *steps, size_t count, double grown, double part)
 {
-    double row[DAILY_ROW];
-    if (!floors_last(series, clock, SCALE_LONG, DAILY_ROW, row, NULL))
-        return false;
+    for (size_t i = 0; i < count; i++)
+        if (steps[i] < part * grown / (double)count)
+            return false;
+    return true;
+}
+
+static bool higher_each_hour(const double *row)
+{
     double low[PERIODS - 1];
     double middle;
     double grown = 0;
@@ -237,19 +249,46 @@ static bool higher_each_day(const struct growth_series *series, const struct gro
         grown += middle;
     }
     double from = lowest_of(row, LONG_A_PERIOD);
-    if (!more_than_noise(grown, from, GROWN_LEAST) || grown < 0.1 * from)
-        return false;
-    for (size_t i = 0; i + 1 < PERIODS; i++)
-        if (low[i] < 0.4 * grown / (PERIODS - 1))
+    return more_than_noise(grown, from, GROWN_LEAST) && grown >= 0.1 * from &&
+           even(low, PERIODS - 1, grown, 0.4) &&
+           trend_tau_seasonal(row, DAILY_ROW, LONG_A_PERIOD) >= RISES_TAU;
+}
+
+/* For loads that do not keep to the day, such as a cache that is flushed when it is full. */
+static bool lowest_rises(const double *row)
+{
+    double lowest[WEEK];
+    double steps[WEEK - 1];
+    for (size_t i = 0; i < WEEK; i++) {
+        lowest[i] = lowest_of(row + i * LONG_A_PERIOD, LONG_A_PERIOD);
+        if (i > 0)
+            steps[i - 1] = lowest[i] - lowest[i - 1];
+    }
+    double grown = lowest[WEEK - 1] - lowest[0];
+    return more_than_noise(grown, lowest[0], GROWN_LEAST) && grown >= 0.2 * lowest[0] &&
+           even(steps, WEEK - 1, grown, 0.5);
+}
+
+static bool higher_each_day(const struct growth_series *series, const struct growth_clock *clock,
+                            struct seen *seen)
+{
+    double row[LONG_COUNT];
+    size_t count = LONG_COUNT;
+    bool higher =
+        floors_last(series, clock, SCALE_LONG, LONG_COUNT, row, NULL) && lowest_rises(row);
+    if (!higher) {
+        count = DAILY_ROW;
+        if (!floors_last(series, clock, SCALE_LONG, count, row, NULL) || !higher_each_hour(row))
             return false;
-    double hours_of_period = hours(clock->period_ns);
+    }
+    double a_period = hours(clock->period_ns);
     *seen = (struct seen){ GROWTH_DAILY,
-                           floors_ended(clock, SCALE_LONG, DAILY_ROW - 1),
-                           from,
-                           lowest_of(row + DAILY_ROW - LONG_A_PERIOD, LONG_A_PERIOD),
-                           trend_slope_seasonal(row, DAILY_ROW, LONG_A_PERIOD) / hours_of_period,
-                           trend_tau_seasonal(row, DAILY_ROW, LONG_A_PERIOD) };
-    return seen->tau >= RISES_TAU;
+                           floors_ended(clock, SCALE_LONG, count - 1),
+                           lowest_of(row, LONG_A_PERIOD),
+                           lowest_of(row + count - LONG_A_PERIOD, LONG_A_PERIOD),
+                           trend_slope_seasonal(row, count, LONG_A_PERIOD) / a_period,
+                           trend_tau_seasonal(row, count, LONG_A_PERIOD) };
+    return true;
 }
 
 /* ---- what is told ---- */
@@ -361,7 +400,8 @@ void rules_look(struct growth_series *series, const struct growth_clock *clock,
     }
     if (scales_closed & (1U << SCALE_MIDDLE)) {
         rise_follow(series, clock);
-        alarm = alarm || far_above(series, clock, &seen);
+        alarm = alarm || nears_limit(series, clock, SCALE_MIDDLE, &seen) ||
+                far_above(series, clock, &seen);
         struct seen row = { .reason = GROWTH_RISES };
         possible(series, SCALE_MIDDLE, row_rises(series, clock, SCALE_MIDDLE, &row), &row);
     }
