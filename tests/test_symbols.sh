@@ -25,10 +25,13 @@ exports()
     nm -D --defined-only --format=posix "$1" | awk '$2 != "A" { print $1 }' | sort -u
 }
 
-# Every function that the header declares, the door for our other libraries (src/api/inside.h),
-# and no other.
-declared=$(grep -o '^SNAG_API [^;]*(' "$SNAG_SOURCE"/include/snag/*.h "$SNAG_SOURCE/src/api/inside.h" -h |
-    sed 's/.*[ *]\(snag_[a-z_]*\)($/\1/' | sort -u)
+# Every function that the headers declare, the door for our other libraries (src/api/inside.h),
+# where readers from outside begin (*/layout.h), and no other.
+declared=$({
+    grep -o '^SNAG_API [^;]*(' "$SNAG_SOURCE"/include/snag/*.h "$SNAG_SOURCE"/include/snag/*/*.h \
+        "$SNAG_SOURCE/src/api/inside.h" -h | sed 's/.*[ *]\(snag_[a-z_]*\)($/\1/'
+    sed -n 's/^#define [A-Z]*_ROOT_SYMBOL "\(.*\)"$/\1/p' "$SNAG_SOURCE"/src/{handles,labels}/layout.h
+} | LC_ALL=C sort -u)
 [ "$(wc -w <<<"$declared")" -ge 4 ] || fail "the header's functions were not found: $declared"
 [ "$(exports "$library")" = "$declared" ] ||
     fail "libsnag exports: $(exports "$library" | tr '\n' ' '), declared: $(tr '\n' ' ' <<<"$declared")"
