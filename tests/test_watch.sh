@@ -25,7 +25,7 @@ runs off "$watched" start sleep 2500 stop
 [ "$(wc -l <"$work/off.log")" = 2 ] || fail "off: it says something"
 
 runs lines env SNAG_WATCH_SECONDS=1 "$watched" start sleep 1500 threads 3 fds 5 sleep 1000 close sleep 1000 stop
-says lines '^started 0 on nothing$'
+says lines '^started 0, listens on nothing$'
 says lines '^snag: 1 threads, [0-9]+ of [0-9,]+ descriptors \([0-9]+ %\)$'
 says lines '^snag: 4 threads \(\+3\), [0-9]+ of [0-9,]+ descriptors \([0-9]+ %, \+5\)$'
 says lines '^snag: 4 threads \(\+0\), [0-9]+ of [0-9,]+ descriptors \([0-9]+ %, -5\)$'
@@ -47,7 +47,7 @@ runs fork env SNAG_WATCH_SECONDS=1 "$watched" start fork sleep 2500 stop
 says fork '^snag: 1 threads \(\+0\)'
 
 runs bad env SNAG_WATCH_SECONDS=x "$watched" start
-says bad '^started -22 on nothing$'
+says bad '^started -22, listens on nothing$'
 says bad '^snag: SNAG_WATCH_SECONDS="x": a whole number of seconds from 0 \(off\) to 86400 is allowed$'
 runs bad env SNAG_TERM_SECONDS=-1 "$watched" start
 says bad '^snag: SNAG_TERM_SECONDS="-1": '
@@ -56,7 +56,7 @@ says bad '^snag: SNAG_AUTO_DUMP_DIR="/nowhere": no such directory'
 
 # ---- a listener beside it ----
 runs both env SNAG_LISTEN=127.0.0.1:0 SNAG_WATCH_SECONDS=1 "$watched" start threads 2 sleep 1500 stop
-says both '^started 0 on 127.0.0.1:'
+says both '^started 0, listens on 127.0.0.1:'
 says both '^snag: 3 threads'
 
 # ---- deadlocks ----

@@ -127,7 +127,7 @@ int main(int argc, char **argv)
             options.user = &options;
         } else if (strcmp(word, "start") == 0) {
             int status = snag_start(&options);
-            printf("started %d on %s\n", status, snag_address() ? snag_address() : "nothing");
+            printf("started %d, listens on %s\n", status, snag_address() ? snag_address() : "nothing");
         } else if (strcmp(word, "fds") == 0) {
             for (; number > 0; number--)
                 fds[fd_count++] = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
