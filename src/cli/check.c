@@ -247,12 +247,7 @@ const struct site *check_site(const struct check *check, const struct work *work
                               unsigned line, const char *variable)
 {
     const struct site *best = NULL;
-    const struct place *place = NULL;
-    for (size_t i = 0; i < check->findings.places.count && !place; i++) {
-        const struct place *one = check->findings.places.items[i];
-        if (line >= one->first && line <= one->last && strcmp(one->file, file) == 0)
-            place = one;
-    }
+    const struct place *place = findings_place(&check->findings, file, line);
     for (size_t i = 0; place && i < work->sites.count; i++) {
         const struct site *site = work->sites.items[i];
         bool is_it = site->line <= line && site->variable &&

@@ -187,6 +187,10 @@ struct site {
     const char *function;
 };
 
+/* In gcc's dialect site N is made on this line of the file <snag>, and the next. */
+#define MODEL_SITES ((size_t)1000000)
+#define MODEL_SITE_LINES ((size_t)4)
+
 enum dialect { FOR_CLANG, FOR_GCC };
 
 struct model {
@@ -243,6 +247,9 @@ enum tool { TOOL_CLANG, TOOL_GCC, TOOL_CPPCHECK, TOOL_SPATCH, TOOLS };
 extern const char *const tool_names[TOOLS];
 
 void findings_places(struct findings *findings, const struct unit *unit, const char *directory);
+/* The function that the line is in; NULL: none. */
+const struct place *findings_place(const struct findings *findings, const char *file,
+                                   unsigned line);
 /* Takes it unless it is there, silenced, or of no function of the project. */
 void findings_add(struct findings *findings, enum tool tool, struct finding finding);
 void findings_sort(struct findings *findings);

@@ -134,26 +134,42 @@ static long site_number(const struct line *line, size_t column)
     return found ? atol(strpbrk(found, "0123456789")) : -1;
 }
 
-/* By the last event that makes something, and the last place in the project's own source. */
-static const struct site *read_path(const struct answer *answer, struct json_object *result,
-                                    const struct line **last)
+/* What the events before a finding say. */
+struct path {
+    const struct site *site;     /* what was made last */
+    const struct line *last;     /* the last place in the project's own source */
+    const struct line *furthest; /* behind the making of it, the lowest line */
+};
+
+static struct path read_path(const struct answer *answer, struct json_object *result)
 {
     struct json_object *flow = item(member(item(member(result, "codeFlows"), 0), "threadFlows"), 0);
     struct json_object *events = member(flow, "locations"), *event;
     const struct list *sites = &answer->work->models[FOR_CLANG].sites;
-    long number = -1;
+    struct path path = { .site = NULL };
+    size_t count = 0;
+    while (item(events, count))
+        count++;
     for (size_t i = 0; (event = item(events, i)); i++) {
         struct json_object *location = member(event, "location");
         size_t column;
         const struct line *line = line_of(answer, location, &column);
         if (!line)
             continue;
-        if (strstr(message_of(location), "allocated"))
-            number = site_number(line, column);
-        if (!is_ours(line))
-            *last = line;
+        long number = strstr(message_of(location), "allocated") ? site_number(line, column) : -1;
+        if (number >= 0 && (size_t)number < sites->count) {
+            path.site = sites->items[number];
+            path.furthest = NULL;
+        }
+        if (is_ours(line))
+            continue;
+        path.last = line;
+        if (i + 1 < count && path.site && line->number > path.site->line &&
+            strcmp(line->file, path.site->file) == 0 &&
+            (!path.furthest || line->number > path.furthest->number))
+            path.furthest = line;
     }
-    return number >= 0 && (size_t)number < sites->count ? sites->items[number] : NULL;
+    return path;
 }
 
 static bool kind_of(const char *message, enum finding_kind *kind)
@@ -177,19 +193,31 @@ static bool kind_of(const char *message, enum finding_kind *kind)
     return false;
 }
 
+static bool is_same_function(const struct answer *answer, const struct line *line,
+                             const struct site *site)
+{
+    const struct place *place = findings_place(&answer->check->findings,
+                                               check_path(answer->work, line->file), line->number);
+    return place && strcmp(place->function, site->function) == 0;
+}
+
 static void read_result(struct answer *answer, struct json_object *result)
 {
     struct finding finding = { .kind = LEAK };
     size_t column;
     const struct line *line = line_of(answer, item(member(result, "locations"), 0), &column);
-    const struct line *last = NULL;
-    const struct site *site = read_path(answer, result, &last);
+    struct path path = read_path(answer, result);
+    const struct site *site = path.site;
     if (!site || !line || !kind_of(message_of(result), &finding.kind))
         return;
     if (is_ours(line))
-        line = last;
+        line = path.last;
     if (!line)
         return;
+    /* Lost on the way back to the head of a loop: it is seen when the next one is made. */
+    if (finding.kind == LEAK && path.furthest && line->number <= site->line &&
+        is_same_function(answer, line, site))
+        line = path.furthest;
     finding.maker = site->resource->maker;
     finding.variable = site->variable;
     finding.made = site->line;

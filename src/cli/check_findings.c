@@ -36,8 +36,7 @@ void findings_places(struct findings *findings, const struct unit *unit, const c
     }
 }
 
-static const struct place *place_of(const struct findings *findings, const char *file,
-                                    unsigned line)
+const struct place *findings_place(const struct findings *findings, const char *file, unsigned line)
 {
     for (size_t i = 0; i < findings->places.count; i++) {
         const struct place *place = findings->places.items[i];
@@ -107,9 +106,9 @@ static void merge(struct finding *known, const struct finding *other)
 
 void findings_add(struct findings *findings, enum tool tool, struct finding finding)
 {
-    const struct place *place = place_of(findings, finding.file, finding.line);
+    const struct place *place = findings_place(findings, finding.file, finding.line);
     if (!place && finding.made)
-        place = place_of(findings, finding.file, finding.made);
+        place = findings_place(findings, finding.file, finding.made);
     if (!place)
         return;
     finding.function = place->function;
@@ -173,8 +172,7 @@ void findings_print(const struct findings *findings, FILE *to)
         fprintf(to, "%s:%u: warning: %s [%s]\n", file, finding->line, message,
                 finding_names[finding->kind]);
         if (finding->made && finding->made != finding->line)
-            fprintf(to, "%s:%u: note: it is made here, in %s()\n", file, finding->made,
-                    finding->function);
+            fprintf(to, "%s:%u: note: it is made here\n", file, finding->made);
         free(message);
     }
 }

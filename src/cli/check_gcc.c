@@ -86,13 +86,11 @@ static const struct site *site_of(const struct work *work, struct json_object *d
         if (!strstr(text_of(event, "description"), "allocated here"))
             continue;
         struct json_object *location = member(event, "location");
-        const char *file = text_of(location, "file");
-        unsigned line = (unsigned)json_object_get_int(member(location, "line"));
-        for (size_t j = 0; j < sites->count; j++) {
-            const struct site *site = sites->items[j];
-            if (site->line == line && strcmp(site->file, file) == 0)
-                return site;
-        }
+        size_t line = (size_t)json_object_get_int64(member(location, "line"));
+        size_t number = (line - MODEL_SITES) / MODEL_SITE_LINES;
+        if (strcmp(text_of(location, "file"), "<snag>") == 0 && line >= MODEL_SITES &&
+            number < sites->count)
+            return sites->items[number];
     }
     return NULL;
 }

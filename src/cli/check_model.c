@@ -287,13 +287,25 @@ static void write_stored(struct writer *writer, size_t name, const struct argume
                 good, resource->fails, resource->fails);
 }
 
+/* The name in an argument that is `&name`, maybe in parentheses (macros); 0: it is another. */
+static size_t named_object(const struct writer *writer, const struct arguments *arguments,
+                           int argument)
+{
+    size_t first = arguments->first[argument - 1], end = arguments->end[argument - 1];
+    while (end > first + 2 && is(writer, first, "(") && writer->tokens[first].mate == end - 1) {
+        first++;
+        end--;
+    }
+    return end == first + 2 && is(writer, first, "&") ? first + 1 : 0;
+}
+
 static bool is_followed(const struct writer *writer, const struct arguments *arguments,
                         int argument)
 {
-    size_t at = (size_t)argument - 1, first = arguments->first[at];
-    if (arguments->end[at] != first + 2 || !is(writer, first, "&"))
+    size_t at = named_object(writer, arguments, argument);
+    if (!at)
         return false;
-    char *name = word_of(writer, first + 1);
+    char *name = word_of(writer, at);
     bool followed = list_has_text(&writer->scope.objects, name);
     free(name);
     return followed;
@@ -312,7 +324,7 @@ static void write_object(struct writer *writer, size_t name, const struct argume
 {
     size_t number;
     struct site *site = new_site(writer, resource, name, &number);
-    site->variable = word_of(writer, arguments->first[resource->argument - 1] + 1);
+    site->variable = word_of(writer, named_object(writer, arguments, resource->argument));
     model_print(writer->model, "({ (void)");
     write_plain_call(writer, name);
     model_print(writer->model,
@@ -368,7 +380,7 @@ static bool write_releaser(struct writer *writer, size_t name, const struct argu
         return false;
     write_type(writer, name);
     if (is_object) {
-        char *object = word_of(writer, arguments->first[argument - 1] + 1);
+        char *object = word_of(writer, named_object(writer, arguments, argument));
         model_print(writer->model, "(void)");
         write_plain_call(writer, name);
         model_print(writer->model, ", __snag_put_%zu(__snag_object_%s)))", number, object);
@@ -531,6 +543,20 @@ static bool is_call(const struct writer *writer, size_t i, size_t end)
     return true;
 }
 
+/* A stream that was opened is none of the three that are there; to know it, an analyzer must see
+ * where those are. */
+static void write_word(struct writer *writer, size_t at)
+{
+    static const char *const streams[] = { "stdin", "stdout", "stderr" };
+    const struct token *token = &writer->tokens[at];
+    for (size_t i = 0; i < 3 && token->kind == TOKEN_WORD; i++)
+        if (token_is(token, streams[i]) && !is(writer, at - 1, ".") && !is(writer, at - 1, "->")) {
+            model_print(writer->model, "((__typeof__(%s))&__snag_%s)", streams[i], streams[i]);
+            return;
+        }
+    model_add(writer->model, token->at, token->length);
+}
+
 /* Within a function. */
 static void write_tokens(struct writer *writer, size_t from, size_t end)
 {
@@ -549,7 +575,7 @@ static void write_tokens(struct writer *writer, size_t from, size_t end)
             continue;
         }
         write_gap(writer, i);
-        model_add(writer->model, writer->tokens[i].at, writer->tokens[i].length);
+        write_word(writer, i);
     }
 }
 
@@ -563,7 +589,8 @@ static bool object_escapes(const struct writer *writer, size_t at)
         return is(writer, at - 1, "=") || is(writer, at - 1, "return");
     size_t open = at;
     while (open > writer->scope.function->body &&
-           !(is(writer, open, "(") && writer->tokens[open].mate > at))
+           !(is(writer, open, "(") && writer->tokens[open].mate > at &&
+             writer->tokens[open - 1].kind == TOKEN_WORD))
         open--;
     if (is(writer, at - 2, "=") || open == writer->scope.function->body)
         return true;
@@ -630,10 +657,10 @@ static void find_objects(struct writer *writer)
         free(maker);
         if (!row || row->where != BY_OBJECT || (int)arguments.count < row->argument)
             continue;
-        size_t first = arguments.first[row->argument - 1];
-        if (!is(writer, first, "&") || arguments.end[row->argument - 1] != first + 2)
+        size_t at = named_object(writer, &arguments, row->argument);
+        if (!at)
             continue;
-        char *name = word_of(writer, first + 1);
+        char *name = word_of(writer, at);
         if (!list_has_text(&writer->scope.objects, name) && is_local_object(writer, name))
             list_add(&writer->scope.objects, name);
         else

@@ -12,6 +12,7 @@
 static const char common[] = "int __snag_somehow(void);\n"
                              "void *__snag_any_made(void);\n"
                              "int __snag_any_fd(void);\n"
+                             "extern char __snag_stdin, __snag_stdout, __snag_stderr;\n"
                              "void __snag_end(void) __attribute__((noreturn));\n"
                              "static inline int __snag_done_3(void) { return 0; }\n"
                              "static inline int __snag_done_4(void) { return 0; }\n"
@@ -69,14 +70,15 @@ static void print_made(struct model *to, const struct model *model, size_t numbe
     const struct resource *row = ((struct site *)model->sites.items[number])->resource;
     bool clang = model->dialect == FOR_CLANG;
     const char *argument = !row->takes ? "void" : row->takes_number ? "int old" : "void *old";
-    const char *give = !row->takes || !clang ? ""
-                       : row->takes_number   ? "__snag_give(old); "
-                                             : "__snag_keep(old); ";
+    const char *give = !row->takes || (row->takes_number && !clang) ? ""
+                       : row->takes_number                          ? "__snag_give(old); "
+                       : clang                                      ? "__snag_keep(old); "
+                                                                    : "__snag_put_none(old); ";
     const char *failed = row->fails == FAILS_MAP_FAILED ? "(void *)-1L" : "(void *)0";
     model_print(to, "static inline void *__snag_made_%zu(%s) { %svoid *p = __snag_ptr_%zu(); ",
                 number, argument, row->takes_always ? give : "", number);
     model_print(to, "if (!p) return %s; ", failed);
-    if (row->fails == FAILS_MAP_FAILED && clang)
+    if (row->fails == FAILS_MAP_FAILED)
         model_print(to, "if (p == (void *)-1L) __snag_end(); ");
     if (clang)
         model_print(to, "__snag_fill((char *)p); ");
@@ -103,6 +105,8 @@ char *model_prologue(const struct model *model)
     }
     for (size_t i = 0; i < model->sites.count; i++) {
         const struct site *site = model->sites.items[i];
+        if (!clang)
+            model_print(&to, "# %zu \"<snag>\" 3\n", MODEL_SITES + MODEL_SITE_LINES * i);
         if (site->resource->is_number && clang)
             print_numbers(&to, model, i);
         if (!site->resource->is_number) {
