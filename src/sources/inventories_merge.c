@@ -75,8 +75,11 @@ static void add_cohort(struct merged_holder *holder, const struct handle_cohort 
 {
     uint64_t at_least_s;
     wide_sum sum_ns = age_sum_ns(cohort, now_ns);
-    uint64_t sum_ms = (uint64_t)(sum_ns / 1000000);
-    uint64_t mean = (uint64_t)(sum_ns / cohort->count);
+    uint64_t sum_ms =
+        sum_ns <= UINT64_MAX ? (uint64_t)sum_ns / 1000000 : (uint64_t)(sum_ns / 1000000);
+    /* A division of 128 bits is slow, and hardly ever needed. */
+    uint64_t mean = sum_ns <= UINT64_MAX ? (uint64_t)sum_ns / cohort->count
+                                         : (uint64_t)(sum_ns / cohort->count);
     struct age_bucket *bucket = &holder->ages[bucket_of(mean, &at_least_s)];
     bucket->at_least_s = at_least_s;
     bucket->count += cohort->count;

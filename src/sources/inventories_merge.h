@@ -45,7 +45,7 @@ bool merge_shard(struct merged *merged, const struct shard_copy *shard);
 uint32_t merged_find(const struct merged *merged, uint32_t stack, uint32_t labels);
 
 /* Looks through the records of the shard at ADDRESS for the oldest of each holder; SHARD is
- * overwritten, RECORDS is room. False without memory. */
+ * overwritten, RECORDS is room. False when that cannot be had. */
 bool merge_oldest(struct merged *merged, struct shard_reader *reader, uint64_t address,
                   struct shard_copy *shard, struct slab_copy *records);
 

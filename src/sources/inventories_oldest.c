@@ -7,7 +7,7 @@
 
 #include "base/target.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #define RECORDS_AT_ONCE (64 * SLAB_CHUNK)
 
@@ -18,7 +18,12 @@ struct batch {
     struct slab_copy *records;
     uint32_t from;
     bool have_holders; /* of the version in shard->head */
+    uint32_t *entries; /* by number of a holder: its place among the merged ones, HASH_NONE none,
+                           or NOT_LOOKED_UP */
+    uint32_t entry_count;
 };
+
+#define NOT_LOOKED_UP (HASH_NONE - 1)
 
 static bool read_batch(void *context)
 {
@@ -32,6 +37,7 @@ static bool read_batch(void *context)
         version != atomic_load_explicit(&head->version, memory_order_relaxed)) {
         batch->have_holders = slab_read(target, &head->holders, sizeof(struct handle_holder), 0,
                                         UINT32_MAX, &batch->shard->holders);
+        batch->entry_count = 0;
         if (!batch->have_holders)
             return false;
     }
@@ -64,24 +70,34 @@ static void keep(struct merged_holder *holder, const struct handle_record *recor
     holder->oldest[at] = handle;
 }
 
+/* Nothing is known yet of the holders that were read. False without memory. */
+static bool forget_entries(struct batch *batch)
+{
+    uint32_t count = batch->shard->holders.count;
+    uint32_t *entries = realloc(batch->entries, (count + 1) * sizeof *entries);
+    if (!entries)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        entries[i] = NOT_LOOKED_UP;
+    batch->entries = entries;
+    batch->entry_count = count;
+    return true;
+}
+
 static void look_through(struct merged *merged, const struct batch *batch)
 {
     const struct handle_record *records = batch->records->items;
     const struct handle_holder *holders = batch->shard->holders.items;
-    uint32_t last_number = 0;
-    uint32_t entry = HASH_NONE;
     for (uint32_t i = 0; i < batch->records->count; i++) {
         const struct handle_record *record = &records[i];
-        if (record->holder == 0 || record->holder > batch->shard->holders.count ||
-            record->time_ns > merged->now_ns)
+        uint32_t number = record->holder - 1; /* a free one has none */
+        if (number >= batch->entry_count || record->time_ns > merged->now_ns)
             continue;
-        if (record->holder != last_number) {
-            const struct handle_holder *holder = &holders[record->holder - 1];
-            entry = merged_find(merged, holder->stack, holder->labels);
-            last_number = record->holder;
-        }
-        if (entry != HASH_NONE)
-            keep(&merged->holders[entry], record, merged->now_ns);
+        uint32_t *entry = &batch->entries[number];
+        if (*entry == NOT_LOOKED_UP)
+            *entry = merged_find(merged, holders[number].stack, holders[number].labels);
+        if (*entry != HASH_NONE)
+            keep(&merged->holders[*entry], record, merged->now_ns);
     }
 }
 
@@ -91,12 +107,14 @@ bool merge_oldest(struct merged *merged, struct shard_reader *reader, uint64_t a
     struct batch batch = {
         .reader = reader, .address = address, .shard = shard, .records = records
     };
+    bool good;
     do {
-        enum shard_how how = shard_read(reader, address, read_batch, &batch);
-        if (how == SHARD_UNREADABLE)
-            return false;
-        look_through(merged, &batch);
+        good = shard_read(reader, address, read_batch, &batch) != SHARD_UNREADABLE &&
+               (batch.entry_count > 0 || forget_entries(&batch));
+        if (good)
+            look_through(merged, &batch);
         batch.from += RECORDS_AT_ONCE;
-    } while (batch.from < shard->head.records.count);
-    return true;
+    } while (good && batch.from < shard->head.records.count);
+    free(batch.entries);
+    return good;
 }
