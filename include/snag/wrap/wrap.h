@@ -75,8 +75,12 @@ struct snag_wrap_place {
     __attribute__((unused)) static const char inventory##_name[] = name;                           \
     __attribute__((unused)) static snag_profile *inventory
 
+/* The call is not the wrapping function's last act either: that is there to be left out. */
 #define SNAG_WRAP_MADE(inventory, handle, bytes)                                                   \
-    snag_wrap_made(&inventory, inventory##_name, handle, bytes)
+    do {                                                                                           \
+        snag_wrap_made(&inventory, inventory##_name, handle, bytes);                               \
+        SNAG_STAYS();                                                                              \
+    } while (0)
 #define SNAG_WRAP_ENDED(inventory, handle) snag_wrap_ended(&inventory, inventory##_name, handle)
 
 /* Defines snag_wrap_CALL: a call that returns the handle, NULL where it failed. PARAMETERS begin
