@@ -1,13 +1,11 @@
-/* front_page.c: / and /debug/: what this process is, and where to look on;
- * /debug/vars: the same facts for a script, in the shape of Go's expvar. */
+/* front_page.c: / and /debug/: what this process is, what grows in it, and where to look on. */
 #include "server/routes.h"
 
 #include "server/exchange.h"
 #include "server/page.h"
+#include "watch/watch.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct facts {
@@ -65,6 +63,28 @@ static void report_path(const struct report_entry *entry, char *path, size_t siz
         snprintf(path, size, "/debug/pprof/%s?debug=2", entry->name);
 }
 
+/* What the monitor has seen grow: BEFORE the first, BETWEEN two, AFTER the last; nothing at all
+ * where nothing grows or nothing is watched. */
+static void write_growing(struct exchange *exchange, const char *before, const char *between,
+                          const char *after, void (*put)(struct sink *, const char *))
+{
+    struct sink *sink = &exchange->reply.sink;
+    size_t count;
+    const struct watch_growth *list = watch_growing(exchange->site->watch, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct sink_buffer words;
+        sink_buffer_init(&words);
+        watch_growth_write(&words.sink, &list[i]);
+        sink_puts(sink, i ? between : before);
+        put(sink, words.bytes ? words.bytes : "");
+        put(sink, list[i].is_alarm ? ": a leak, as " : ": ");
+        put(sink, list[i].why);
+        sink_buffer_free(&words);
+    }
+    if (count > 0)
+        sink_puts(sink, after);
+}
+
 static void html_front(struct exchange *exchange, const struct facts *facts)
 {
     struct sink *sink = &exchange->reply.sink;
@@ -89,10 +109,15 @@ static void html_front(struct exchange *exchange, const struct facts *facts)
         sink_html(sink, entry.part > 0 ? "" : entry.report->about);
         sink_puts(sink, "\n");
     }
-    sink_puts(sink, "</table>\n<p>");
+    sink_puts(sink, "</table>\n");
+    write_growing(exchange, "<h2>What is growing</h2>\n<ul>\n<li>", "\n<li>", "\n</ul>\n",
+                  sink_html);
+    sink_puts(sink, "<p>");
     page_link(exchange, "/debug/pprof/", "Profiles for pprof");
     sink_puts(sink, " · ");
     page_link(exchange, "/debug/vars", "Counts as JSON");
+    sink_puts(sink, " · ");
+    page_link(exchange, "/metrics", "Counts for Prometheus");
     sink_puts(sink, "\n<h2>From a shell</h2>\n<pre>");
     write_commands(exchange, sink_html);
     sink_puts(sink, "</pre>\n<p>snag ");
@@ -121,7 +146,8 @@ static void text_front(struct exchange *exchange, const struct facts *facts)
             sink_printf(sink, "  %s?format=json", path);
         sink_puts(sink, "\n");
     }
-    sink_puts(sink, "\nprofiles: /debug/pprof/\ncounts:   /debug/vars\n\n");
+    write_growing(exchange, "\ngrowing: ", "\n         ", "\n", sink_plain);
+    sink_puts(sink, "\nprofiles: /debug/pprof/\ncounts:   /debug/vars  /metrics\n\n");
     write_commands(exchange, sink_plain);
 }
 
@@ -133,74 +159,4 @@ void page_front(struct exchange *exchange)
         html_front(exchange, &facts);
     else
         text_front(exchange, &facts);
-}
-
-static void write_arguments(struct sink *sink, struct lab *lab)
-{
-    size_t length;
-    char *arguments = lab_arguments(lab, &length);
-    const char *comma = "";
-    sink_puts(sink, "[");
-    /* A service may have written over its arguments: the last need not end. */
-    for (size_t at = 0; at < length; at += strnlen(arguments + at, length - at) + 1) {
-        sink_puts(sink, comma);
-        sink_json_string(sink, arguments + at);
-        comma = ", ";
-    }
-    sink_puts(sink, "]");
-    free(arguments);
-}
-
-static void write_number(struct sink *sink, long count)
-{
-    if (count < 0)
-        sink_puts(sink, "null");
-    else
-        sink_printf(sink, "%ld", count);
-}
-
-/* The parts of REPORT, whose names may be any, in an object of their own. */
-static void write_parts(struct sink *sink, struct lab *lab, const struct report *report)
-{
-    const char *comma = "";
-    char name[REPORT_NAME_SIZE];
-    unsigned how_many = report->parts->how_many(lab);
-    sink_printf(sink, ",\n\"%s\": {", report->parts->called);
-    for (unsigned part = 1; part <= how_many; part++) {
-        if (!report->parts->name(lab, part, name))
-            continue;
-        sink_puts(sink, comma);
-        sink_json_string(sink, name);
-        sink_puts(sink, ": ");
-        write_number(sink, report->parts->count(lab, part));
-        comma = ", ";
-    }
-    sink_puts(sink, "}");
-}
-
-static void write_counts(struct sink *sink, struct lab *lab)
-{
-    for (const struct report *const *row = report_catalogue; *row; row++) {
-        sink_printf(sink, ",\n\"%s\": ", (*row)->name);
-        write_number(sink, (*row)->count(lab));
-        if ((*row)->parts)
-            write_parts(sink, lab, *row);
-    }
-}
-
-void page_vars(struct exchange *exchange)
-{
-    struct sink *sink = &exchange->reply.sink;
-    struct facts facts;
-    gather(exchange, &facts);
-    exchange->reply.type = TYPE_JSON;
-    sink_puts(sink, "{\n\"cmdline\": ");
-    write_arguments(sink, exchange->site->lab);
-    sink_puts(sink, ",\n\"program\": ");
-    sink_json_string(sink, facts.program);
-    sink_printf(sink, ",\n\"pid\": %d,\n\"uptime_seconds\": %" PRIu64 ",\n\"snag_version\": ",
-                (int)exchange->site->lab->target.pid, facts.uptime_ns / 1000000000);
-    sink_json_string(sink, exchange->site->version);
-    write_counts(sink, exchange->site->lab);
-    sink_puts(sink, "\n}\n");
 }

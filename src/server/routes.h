@@ -6,7 +6,9 @@ struct exchange;
 
 /* front_page.c */
 void page_front(struct exchange *exchange); /* / and /debug/ */
-void page_vars(struct exchange *exchange);  /* /debug/vars */
+
+/* vars_page.c */
+void page_vars(struct exchange *exchange); /* /debug/vars */
 
 /* metrics_page.c */
 void page_metrics(struct exchange *exchange); /* /metrics */
