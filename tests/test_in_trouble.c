@@ -217,6 +217,21 @@ static void check_profile(const struct service *service, int may_miss)
     http_reply_free(&reply);
 }
 
+/* Nor do inventories need anything of the service. */
+static void check_handles(const struct service *service, int may_miss)
+{
+    struct http_reply reply;
+    int status = http_get(service->address, "/debug/pprof/trouble.things?debug=2", SECONDS, &reply);
+    if (status == 0 && reply.status == 200) {
+        assert_non_null(strstr(reply.body, "\ntrouble.things: 3 handles, 300 bytes, oldest "));
+        if (!(may_miss & NAMES))
+            assert_non_null(strstr(reply.body, "keep_three"));
+    } else if (!(may_miss & DUMP) || status) {
+        fail_msg("the handles: %s, status %d", strerror(-status), reply.status);
+    }
+    http_reply_free(&reply);
+}
+
 static bool still_lives(const struct service *service)
 {
     return waitpid(service->pid, NULL, WNOHANG) == 0;
@@ -255,6 +270,7 @@ static void test_trouble(void **state)
         check_once(&running, "/debug/pprof/threads?debug=2", trouble->may_miss);
     check_once(&running, "/debug/threads?format=json", trouble->may_miss);
     check_profile(&running, trouble->may_miss);
+    check_handles(&running, trouble->may_miss);
     check_once(&running, "/debug/pprof/threads?debug=2", trouble->may_miss);
     assert_true(still_lives(&running));
 }
