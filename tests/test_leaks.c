@@ -355,6 +355,54 @@ static void test_rules(void **state)
     }
 }
 
+/* ---- handles ---- */
+
+static __attribute__((noinline)) void holds_it(snag_profile *profile, uintptr_t handle)
+{
+    assert_int_equal(snag_profile_add(profile, (void *)handle, 100, 0), 0);
+    __asm__ volatile("" ::: "memory");
+}
+
+static void test_handles(void **state)
+{
+    (void)state;
+    snag_profile *profile = snag_profile_new("leaks.test");
+    assert_non_null(profile);
+    for (uintptr_t handle = 1; handle <= 20; handle++)
+        holds_it(profile, handle); /* of before: no leaks */
+    snag_leaks *before = snag_leaks_begin();
+    for (uintptr_t handle = 101; handle <= 107; handle++)
+        holds_it(profile, handle);
+    holds_it(profile, 999);
+    snag_profile_remove(profile, (void *)999);
+    snag_leak_options options = quick();
+    struct report report = end(before, &options);
+    assert_int_equal(report.leaks, 7);
+    assert_says(&report, "snag: 7 leaks: 7 handles\n");
+    assert_says(&report, "leaked 7 handles of leaks.test, 700 bytes: 0x6");
+    assert_says(&report, "#0   holds_it at ");
+    forget(&report);
+
+    static const char *const inventory[] = { "leaks.*", NULL };
+    static const char *const function[] = { "holds_it", NULL };
+    const char *const *const *lists[] = { &options.ignore_inventories, &options.ignore_top,
+                                          &options.ignore_any, &options.ignore_created_by };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        snag_leak_options ignoring = quick();
+        size_t offset = (size_t)((const char *)lists[i] - (const char *)&options);
+        *(const char *const **)(void *)((char *)&ignoring + offset) = i == 0 ? inventory : function;
+        before = snag_leaks_begin();
+        holds_it(profile, 200);
+        assert_none(before, &ignoring);
+        snag_profile_remove(profile, (void *)200);
+    }
+    options.what = SNAG_LEAK_FDS | SNAG_LEAK_THREADS;
+    before = snag_leaks_begin();
+    holds_it(profile, 200);
+    assert_none(before, &options);
+    assert_none(snag_leaks_begin(), NULL); /* it is of before now */
+}
+
 static void test_rules_from_the_environment(void **state)
 {
     (void)state;
@@ -510,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_own_listener_is_no_leak),
         cmocka_unit_test(test_what_is_looked_for),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_handles),
         cmocka_unit_test(test_rules_from_the_environment),
         cmocka_unit_test(test_bad_options_are_told),
         cmocka_unit_test(test_descriptors_leaked_to_the_last),

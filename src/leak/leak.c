@@ -10,6 +10,7 @@
 #include "reports/picture.h"
 #include "reports/reports.h"
 #include "sources/fds.h"
+#include "sources/inventories.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
 #include "waits/waits.h"
@@ -136,6 +137,43 @@ static bool find_fds(struct lab *lab, const struct leak_query *query, struct fou
     return true;
 }
 
+static bool take_handles(struct lab *lab, const struct leak_query *query, struct found *found)
+{
+    const struct inventory_wish wish = {
+        .root = lab->handles_root,
+        .labels_root = lab->labels_root,
+        .with_details = true,
+        .since_ns = query->handles_since_ns,
+    };
+    size_t most = 1;
+    if (inventory_source_dump(lab->inventories, &wish, &found->dump) != 0)
+        return false;
+    for (size_t i = 0; i < found->dump->count; i++)
+        most += found->dump->inventories[i].count;
+    found->handles = arena_array(&found->arena, most, sizeof *found->handles);
+    return found->handles != NULL;
+}
+
+static bool find_handles(struct lab *lab, const struct leak_query *query, struct found *found)
+{
+    if (!(query->what & SNAG_LEAK_HANDLES) || lab->handles_root == 0)
+        return true;
+    if (!take_handles(lab, query, found))
+        return false;
+    for (size_t i = 0; i < found->dump->count; i++) {
+        const struct inventory_dump *inventory = &found->dump->inventories[i];
+        for (size_t j = 0; j < inventory->count; j++) {
+            struct leaked_handles handles = { inventory->name, &inventory->holdings[j] };
+            if (handles.holding->since_count == 0 ||
+                rules_ignore_handles(query, &handles, lab->symbolizer))
+                continue;
+            found->handles[found->holding_count++] = handles;
+            found->handle_count += handles.holding->since_count;
+        }
+    }
+    return true;
+}
+
 int leaks_find(struct lab *lab, struct leak_query *query, struct sink *sink)
 {
     struct found found = { .arena = ARENA_INIT };
@@ -143,13 +181,17 @@ int leaks_find(struct lab *lab, struct leak_query *query, struct sink *sink)
     int status = picture_take(lab, true, &found.picture);
     if (status)
         return status;
-    if (!find_threads(lab, query, &found) || !find_fds(lab, query, &found))
+    if (!find_threads(lab, query, &found) || !find_fds(lab, query, &found) ||
+        !find_handles(lab, query, &found))
         status = -ENOMEM;
     query->leaked_threads = found.thread_count;
     query->leaked_fds = found.fd_count;
-    query->leaked_handles = 0;
-    if (status == 0 && query->report && found.thread_count + found.fd_count > 0)
+    query->leaked_handles = found.handle_count;
+    if (status == 0 && query->report &&
+        found.thread_count + found.fd_count + found.handle_count > 0)
         found_write(sink, &found, lab);
+    if (found.dump)
+        handle_dump_free(found.dump);
     arena_release(&found.arena);
     picture_free(found.picture);
     return status;

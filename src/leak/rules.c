@@ -9,6 +9,7 @@
 #include "base/stack.h"
 #include "modules/modules.h"
 #include "sources/fds.h"
+#include "sources/inventories.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
 #include "symbolize/symbolize.h"
@@ -133,4 +134,15 @@ bool rules_ignore_fd(const struct leak_query *query, const struct descriptor *de
     return listed(query->ignore[LEAK_TARGETS], descriptor->target) ||
            (descriptor->has_origin && lists_stack(query->ignore[LEAK_CREATED_BY], origin->frames,
                                                   origin->frame_count, false, symbolizer));
+}
+
+bool rules_ignore_handles(const struct leak_query *query, const struct leaked_handles *handles,
+                          struct symbolizer *symbolizer)
+{
+    const struct pooled_stack *stack = &handles->holding->stack;
+    return listed(query->ignore[LEAK_INVENTORIES], handles->inventory) ||
+           lists_stack(query->ignore[LEAK_TOP], stack->frames, stack->count, true, symbolizer) ||
+           lists_stack(query->ignore[LEAK_ANY], stack->frames, stack->count, false, symbolizer) ||
+           lists_stack(query->ignore[LEAK_CREATED_BY], stack->frames, stack->count, false,
+                       symbolizer);
 }

@@ -8,12 +8,15 @@
 #include "reports/picture.h"
 #include "reports/reports.h"
 #include "sources/fds.h"
+#include "sources/inventories.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
+#include "views/fds_text.h"
 #include "views/frames.h"
 #include "views/thread_words.h"
 #include "waits/waits.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define NAMED 8 /* numbers of one group that are listed */
@@ -28,11 +31,12 @@ static void write_part(struct sink *sink, const char **before, size_t count, con
 
 static void write_verdict(struct sink *sink, const struct found *found)
 {
-    size_t all = found->thread_count + found->fd_count;
+    size_t all = found->thread_count + found->fd_count + found->handle_count;
     const char *before = ": ";
     sink_printf(sink, "snag: %zu leak%s", all, all == 1 ? "" : "s");
     write_part(sink, &before, found->thread_count, "thread");
     write_part(sink, &before, found->fd_count, "descriptor");
+    write_part(sink, &before, found->handle_count, "handle");
     sink_puts(sink, "\n");
 }
 
@@ -160,12 +164,34 @@ static void write_fds(struct sink *sink, const struct found *found, struct symbo
             write_fd(sink, found->fds[i]);
 }
 
+static void write_handles(struct sink *sink, const struct leaked_handles *leaked,
+                          struct symbolizer *symbolizer)
+{
+    const struct handle_holding *holding = leaked->holding;
+    const struct pooled_stack *stack = &holding->stack;
+    sink_printf(sink, "\nleaked %" PRIu64 " handle%s of %s", holding->since_count,
+                holding->since_count == 1 ? "" : "s", leaked->inventory);
+    if (holding->since_bytes > 0) {
+        sink_puts(sink, ", ");
+        fds_write_bytes(sink, holding->since_bytes);
+    }
+    sink_puts(sink, ":");
+    for (size_t i = 0; i < holding->oldest_count; i++)
+        sink_printf(sink, " 0x%" PRIx64, holding->oldest[i].handle);
+    sink_puts(sink, holding->since_count > holding->oldest_count ? " ...\n" : "\n");
+    frames_write(sink, stack->frames, stack->count, symbolizer, "    ", 0);
+    if (stack->partial)
+        sink_printf(sink, "    the rest is missing: %s\n", stack->partial);
+}
+
 void found_write(struct sink *sink, const struct found *found, struct lab *lab)
 {
     write_verdict(sink, found);
     write_threads(sink, found, lab->symbolizer);
     write_fds(sink, found, lab->symbolizer);
-    if (!found->picture->fds->tracked)
+    for (size_t i = 0; i < found->holding_count; i++)
+        write_handles(sink, &found->handles[i], lab->symbolizer);
+    if (found->thread_count + found->fd_count > 0 && !found->picture->fds->tracked)
         sink_puts(sink, "\nWho started a thread and who opened a descriptor is known with "
                         "libsnag-track: link snag::track,\nor run the tests by `snag run`.\n");
 }

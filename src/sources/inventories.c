@@ -185,11 +185,16 @@ static bool merge_inventory(struct inventory_source *source, struct handle_dump 
     return true;
 }
 
-static bool take_inventory(struct inventory_source *source, struct handle_dump *dump,
-                           struct arena *scratch, struct taken_inventory *taken)
+static bool take_inventory(struct inventory_source *source, const struct inventory_wish *wish,
+                           struct handle_dump *dump, struct arena *scratch,
+                           struct taken_inventory *taken)
 {
     taken->inventory = source->inventory;
-    taken->merged = (struct merged){ .arena = scratch, .now_ns = clock_ns(CLOCK_MONOTONIC) };
+    taken->merged = (struct merged){
+        .arena = scratch,
+        .now_ns = clock_ns(CLOCK_MONOTONIC),
+        .since_ns = wish->since_ns,
+    };
     return merge_inventory(source, dump, &taken->merged);
 }
 
@@ -205,7 +210,8 @@ static bool fill(struct inventory_source *source, const struct inventory_wish *w
         return false;
     size_t count = 0;
     for (unsigned i = first; i <= last; i++)
-        if (read_inventory(source, i) && !take_inventory(source, dump, scratch, &taken[count++]))
+        if (read_inventory(source, i) &&
+            !take_inventory(source, wish, dump, scratch, &taken[count++]))
             return false;
     /* It may have been made by the first handle of all, after the root was read. */
     if (inventory_source_count(source, wish->root) == 0)

@@ -49,6 +49,8 @@ struct handle_holding {
     uint64_t bytes;
     uint64_t oldest_least_ns; /* the oldest one's age lies between these two */
     uint64_t oldest_most_ns;
+    uint64_t since_count; /* with details: how many were added at the wish's time or later ... */
+    uint64_t since_bytes; /* ... and their bytes */
     const struct age_bucket *ages; /* youngest first, none of them empty */
     size_t age_count;
     const struct old_handle *oldest; /* oldest first; read a moment later than the rest */
@@ -119,6 +121,7 @@ struct inventory_wish {
     uint64_t labels_root; /* struct label_root */
     unsigned number;      /* of the one inventory; 0: all */
     bool with_details;    /* the oldest handles too: reads every record */
+    uint64_t since_ns;    /* CLOCK_MONOTONIC: the details are of handles added then or later only */
 };
 
 /* Makes one dump. 0, or a negative errno with *DUMP untouched. */

@@ -80,6 +80,8 @@ static bool copy_holder(struct inventory_copier *copier, const struct merged_hol
         .bytes = from->bytes,
         .oldest_least_ns = from->oldest_least_ns,
         .oldest_most_ns = from->oldest_most_ns,
+        .since_count = from->since_count,
+        .since_bytes = from->since_bytes,
     };
     return copy_stack(copier, from->stack, &to->stack) &&
            copy_labels(copier, from->labels, &to->labels) && copy_ages(copier, from, to);

@@ -24,6 +24,8 @@ struct merged_holder {
     uint64_t bytes;
     uint64_t oldest_least_ns;
     uint64_t oldest_most_ns;
+    uint64_t since_count; /* as `since_count` of a holding */
+    uint64_t since_bytes;
     struct age_bucket ages[AGE_BUCKETS_MAX];
     struct old_handle oldest[OLDEST_HANDLES]; /* oldest first */
 };
@@ -31,7 +33,8 @@ struct merged_holder {
 /* The holders of one inventory. */
 struct merged {
     struct arena *arena;
-    uint64_t now_ns; /* CLOCK_MONOTONIC: ages are to this moment, of what came later 0 */
+    uint64_t now_ns;   /* CLOCK_MONOTONIC: ages are to this moment, of what came later 0 */
+    uint64_t since_ns; /* records of before are not looked at */
     struct merged_holder *holders;
     size_t count;
     size_t capacity;

@@ -91,13 +91,17 @@ static void look_through(struct merged *merged, const struct batch *batch)
     for (uint32_t i = 0; i < batch->records->count; i++) {
         const struct handle_record *record = &records[i];
         uint32_t number = record->holder - 1; /* a free one has none */
-        if (number >= batch->entry_count || record->time_ns > merged->now_ns)
+        if (number >= batch->entry_count || record->time_ns > merged->now_ns ||
+            record->time_ns < merged->since_ns)
             continue;
         uint32_t *entry = &batch->entries[number];
         if (*entry == NOT_LOOKED_UP)
             *entry = merged_find(merged, holders[number].stack, holders[number].labels);
-        if (*entry != HASH_NONE)
-            keep(&merged->holders[*entry], record, merged->now_ns);
+        if (*entry == HASH_NONE)
+            continue;
+        merged->holders[*entry].since_count++;
+        merged->holders[*entry].since_bytes += record->bytes;
+        keep(&merged->holders[*entry], record, merged->now_ns);
     }
 }
 
