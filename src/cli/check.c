@@ -336,11 +336,12 @@ static void find_sites(struct work *work, const struct check *check)
 static void analyze(struct check *check, unsigned seconds)
 {
     struct list jobs = { .count = 0 };
+    for (size_t i = 0; i < check->works.count; i++)
+        find_sites(check->works.items[i], check);
     bool cppcheck = check->tools[TOOL_CPPCHECK] && cppcheck_prepare(check);
     bool spatch = check->tools[TOOL_SPATCH] && spatch_prepare(check);
     for (size_t i = 0; i < check->works.count; i++) {
         struct work *work = check->works.items[i];
-        find_sites(work, check);
         if (check->tools[TOOL_CLANG] && write_model(work, check, FOR_CLANG))
             clang_start(check, work, &jobs);
         if (check->tools[TOOL_GCC] && write_model(work, check, FOR_GCC))

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CALLS_MAX 32
+
 /* A line of the model. */
 struct line {
     const char *text;
@@ -139,6 +141,7 @@ struct path {
     const struct site *site;     /* what was made last */
     const struct line *last;     /* the last place in the project's own source */
     const struct line *furthest; /* behind the making of it, the lowest line */
+    const struct line *call;     /* where its owner called what lost it; NULL: it did itself */
 };
 
 static struct path read_path(const struct answer *answer, struct json_object *result)
@@ -147,7 +150,8 @@ static struct path read_path(const struct answer *answer, struct json_object *re
     struct json_object *events = member(flow, "locations"), *event;
     const struct list *sites = &answer->work->models[FOR_CLANG].sites;
     struct path path = { .site = NULL };
-    size_t count = 0;
+    const struct line *calls[CALLS_MAX] = { NULL };
+    size_t count = 0, depth = 0, owner = 0;
     while (item(events, count))
         count++;
     for (size_t i = 0; (event = item(events, i)); i++) {
@@ -160,7 +164,14 @@ static struct path read_path(const struct answer *answer, struct json_object *re
         if (number >= 0 && (size_t)number < sites->count) {
             path.site = sites->items[number];
             path.furthest = NULL;
+            owner = is_ours(line) && depth > 0 ? depth - 1 : depth;
         }
+        if (strncmp(message_of(location), "Calling ", 8) == 0 && depth < CALLS_MAX)
+            calls[depth++] = line;
+        else if (strncmp(message_of(location), "Returning ", 10) == 0 && depth > 0)
+            depth--;
+        if (depth < owner)
+            owner = depth; /* returned to a caller, who owns it now */
         if (is_ours(line))
             continue;
         path.last = line;
@@ -169,6 +180,7 @@ static struct path read_path(const struct answer *answer, struct json_object *re
             (!path.furthest || line->number > path.furthest->number))
             path.furthest = line;
     }
+    path.call = depth > owner ? calls[owner] : NULL;
     return path;
 }
 
@@ -210,6 +222,8 @@ static void read_result(struct answer *answer, struct json_object *result)
     const struct site *site = path.site;
     if (!site || !line || !kind_of(message_of(result), &finding.kind))
         return;
+    if (finding.kind == LEAK && path.call)
+        line = path.call;
     if (is_ours(line))
         line = path.last;
     if (!line)

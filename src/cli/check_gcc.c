@@ -75,24 +75,41 @@ static const char *quoted(const char *message)
     return close && open[4] != '<' ? text_copy(open + 4, (size_t)(close - open - 4)) : NULL;
 }
 
-/* By the event that made it. */
-static const struct site *site_of(const struct work *work, struct json_object *diagnostic)
+static const struct site *site_on(const struct work *work, struct json_object *event)
+{
+    const struct list *sites = &work->models[FOR_GCC].sites;
+    struct json_object *location = member(event, "location");
+    size_t line = (size_t)json_object_get_int64(member(location, "line"));
+    size_t number = (line - MODEL_SITES) / MODEL_SITE_LINES;
+    bool is_one = strstr(text_of(event, "description"), "allocated here") && line >= MODEL_SITES &&
+                  strcmp(text_of(location, "file"), "<snag>") == 0 && number < sites->count;
+    return is_one ? sites->items[number] : NULL;
+}
+
+/* What was made on the path. When it is lost within a function that its owner calls, CALL is
+ * the owner's line of that call; else 0. */
+static const struct site *read_path(const struct work *work, struct json_object *diagnostic,
+                                    unsigned *call)
 {
     struct json_object *path = member(diagnostic, "path");
-    const struct list *sites = &work->models[FOR_GCC].sites;
     size_t events = path ? json_object_array_length(path) : 0;
+    const struct site *site = NULL;
+    int owner = 0, depth = 0;
+    unsigned line = 0;
     for (size_t i = 0; i < events; i++) {
         struct json_object *event = json_object_array_get_idx(path, i);
-        if (!strstr(text_of(event, "description"), "allocated here"))
-            continue;
-        struct json_object *location = member(event, "location");
-        size_t line = (size_t)json_object_get_int64(member(location, "line"));
-        size_t number = (line - MODEL_SITES) / MODEL_SITE_LINES;
-        if (strcmp(text_of(location, "file"), "<snag>") == 0 && line >= MODEL_SITES &&
-            number < sites->count)
-            return sites->items[number];
+        const struct site *made = site_on(work, event);
+        depth = json_object_get_int(member(event, "depth"));
+        if (made) {
+            site = made;
+            owner = depth - 1; /* it is made one call below */
+        } else if (site && depth <= owner) {
+            owner = depth; /* returned to a caller, who owns it now */
+            line = (unsigned)json_object_get_int(member(member(event, "location"), "line"));
+        }
     }
-    return NULL;
+    *call = site && depth > owner ? line : 0;
+    return site;
 }
 
 static void read_diagnostic(struct check *check, struct work *work, struct json_object *diagnostic)
@@ -106,7 +123,10 @@ static void read_diagnostic(struct check *check, struct work *work, struct json_
     finding.file = check_path(work, text_of(caret, "file"));
     finding.line = (unsigned)json_object_get_int(member(caret, "line"));
     finding.variable = quoted(text_of(diagnostic, "message"));
-    const struct site *site = site_of(work, diagnostic);
+    unsigned call;
+    const struct site *site = read_path(work, diagnostic, &call);
+    if (call && finding.kind == LEAK)
+        finding.line = call;
     if (!site && finding.variable)
         site = check_site(check, work, finding.file, finding.line, finding.variable);
     if (!site)

@@ -24,6 +24,7 @@ struct arguments {
 struct scope {
     const struct function *function;
     struct list objects; /* names of its variables that are followed as objects */
+    bool has_streams;    /* it compares with stdin or one of its kind */
     struct list holders; /* and of those that get a pointer from a maker */
 };
 
@@ -243,8 +244,9 @@ static void write_returned(struct writer *writer, size_t name, const struct argu
     write_type(writer, name);
     write_effects(writer, arguments, (size_t)resource->takes);
     const char *kind = resource->is_number ? "fd" : "made";
-    bool is_followed_here =
-        !site->scoped || writer->model->dialect == FOR_GCC; /* it knows cleanup */
+    bool is_gcc = writer->model->dialect == FOR_GCC;
+    /* gcc knows cleanup, and does not know that a new stream is none of the three. */
+    bool is_followed_here = is_gcc ? !writer->scope.has_streams : !site->scoped;
     if (is_followed_here)
         model_print(writer->model, "__snag_%s_%zu(", kind, number);
     else
@@ -645,6 +647,15 @@ static void find_holders(struct writer *writer)
     }
 }
 
+static void find_streams(struct writer *writer)
+{
+    const struct function *function = writer->scope.function;
+    for (size_t i = function->body; i < function->last; i++)
+        if (is(writer, i, "stdin") || is(writer, i, "stdout") || is(writer, i, "stderr"))
+            writer->scope.has_streams |= is(writer, i - 1, "==") || is(writer, i - 1, "!=") ||
+                                         is(writer, i + 1, "==") || is(writer, i + 1, "!=");
+}
+
 static void find_objects(struct writer *writer)
 {
     const struct function *function = writer->scope.function;
@@ -673,6 +684,7 @@ static void write_function(struct writer *writer, const struct function *functio
     writer->scope = (struct scope){ .function = function };
     find_objects(writer);
     find_holders(writer);
+    find_streams(writer);
     write_gap(writer, function->body);
     model_print(writer->model, "{");
     for (size_t i = 0; i < writer->scope.objects.count; i++)
