@@ -10,7 +10,7 @@
  * Written by service threads without locks, in this order: the node, its
  * place, then its number in the index, published by release. Nothing
  * is ever taken out, so whoever has a number may read its node for ever. The engine reads
- * all of it from outside (sources/tracking.c), as does `snag` from another
+ * all of it from outside (sources/stack_pool.c), as does `snag` from another
  * process; so addresses are kept as numbers, and nothing in here is malloc'd.
  *
  * Bounded: 64 Ki stacks, 16 MiB of nodes. What comes after that has the number STACK_OTHER, and
