@@ -86,16 +86,18 @@ static const struct site *site_on(const struct work *work, struct json_object *e
     return is_one ? sites->items[number] : NULL;
 }
 
-/* What was made on the path. When it is lost within a function that its owner calls, CALL is
- * the owner's line of that call; else 0. */
+/* What was made on the path. When it is lost in FUNCTION, which its owner calls, CALL is the
+ * owner's line of that call; else 0. (The place may be in a called function though the event is
+ * not.) */
 static const struct site *read_path(const struct work *work, struct json_object *diagnostic,
-                                    unsigned *call)
+                                    const char *function, unsigned *call)
 {
     struct json_object *path = member(diagnostic, "path");
     size_t events = path ? json_object_array_length(path) : 0;
     const struct site *site = NULL;
     int owner = 0, depth = 0;
     unsigned line = 0;
+    bool is_elsewhere = false;
     for (size_t i = 0; i < events; i++) {
         struct json_object *event = json_object_array_get_idx(path, i);
         const struct site *made = site_on(work, event);
@@ -105,10 +107,12 @@ static const struct site *read_path(const struct work *work, struct json_object 
             owner = depth - 1; /* it is made one call below */
         } else if (site && depth <= owner) {
             owner = depth; /* returned to a caller, who owns it now */
-            line = (unsigned)json_object_get_int(member(member(event, "location"), "line"));
+            is_elsewhere = strcmp(text_of(event, "function"), function) != 0;
+            if (i + 1 < events || !is_elsewhere)
+                line = (unsigned)json_object_get_int(member(member(event, "location"), "line"));
         }
     }
-    *call = site && depth > owner ? line : 0;
+    *call = site && (depth > owner || is_elsewhere) ? line : 0;
     return site;
 }
 
@@ -124,7 +128,8 @@ static void read_diagnostic(struct check *check, struct work *work, struct json_
     finding.line = (unsigned)json_object_get_int(member(caret, "line"));
     finding.variable = quoted(text_of(diagnostic, "message"));
     unsigned call;
-    const struct site *site = read_path(work, diagnostic, &call);
+    const struct place *place = findings_place(&check->findings, finding.file, finding.line);
+    const struct site *site = read_path(work, diagnostic, place ? place->function : "", &call);
     if (call && finding.kind == LEAK)
         finding.line = call;
     if (!site && finding.variable)
