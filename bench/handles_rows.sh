@@ -3,30 +3,31 @@
 
 field() { awk -v n="$1" '{ for (i = 1; i < NF; i++) if ($i == n) print $(i + 1) }' <<<"$2"; }
 
-# Sets ours, framed (the program built with frame pointers) and go to ns a pair.
-measure_pairs() { # live stacks threads
-    local a=() b=() c=()
+# Sets ours, two (of our threads at once), framed (the program built with frame pointers) and go to
+# ns a pair.
+measure_pairs() { # live stacks
+    local a=() b=() c=() d=()
     for ((i = 0; i < rounds; i++)); do
-        a+=("$(field pair "$("$bin/handles_pairs" "$@")")")
-        b+=("$(field pair "$("$bin/handles_pairs_framed" "$@")")")
-        [ -x "$bin/handles" ] && c+=("$(field pair "$("$bin/handles" pairs "$@")")")
+        a+=("$(field pair "$("$bin/handles_pairs" "$@" 1)")")
+        b+=("$(field pair "$("$bin/handles_pairs" "$@" 2)")")
+        c+=("$(field pair "$("$bin/handles_pairs_framed" "$@" 1)")")
+        [ -x "$bin/handles" ] && d+=("$(field pair "$("$bin/handles" pairs "$@" 1)")")
     done
-    ours=$(median_of "${a[@]}") framed=$(median_of "${b[@]}") go=$(median_of "${c[@]:-nan}")
+    ours=$(median_of "${a[@]}") two=$(median_of "${b[@]}")
+    framed=$(median_of "${c[@]}") go=$(median_of "${d[@]:-nan}")
 }
 
 for stacks in 1 1000; do
     from="$stacks stacks"
     [ "$stacks" = 1 ] && from="one stack"
     for live in 0 10000 1000000; do
-        measure_pairs "$live" "$stacks" 1
-        one=$ours
+        measure_pairs "$live" "$stacks"
         r=$(ratio "$go" "$ours")
         row "add+remove, $live live, $from, than Go" "$ours ns, Go $go ns" "${r}x" ">= 5x" "$(met "$r" '>=' 5)"
         r=$(ratio "$go" "$framed")
-        row "  built with frame pointers" "$framed ns, Go $go ns" "${r}x" ">= 12x" "$(met "$r" '>=' 12)"
-        measure_pairs "$live" "$stacks" 2
-        r=$(ratio "$(awk -v o="$one" 'BEGIN { print 2 * o }')" "$ours")
-        row "  two threads, than one" "$ours ns each, Go $go ns" "${r}x" ">= 1.8x" "$(met "$r" '>=' 1.8)"
+        row "  built with frame pointers" "$framed ns" "${r}x" ">= 12x" "$(met "$r" '>=' 12)"
+        r=$(awk -v a="$ours" -v b="$two" 'BEGIN { printf "%.2f", 2 * a / b }')
+        row "  two threads, than one" "$two ns each" "${r}x" ">= 1.8x" "$(met "$r" '>=' 1.8)"
     done
 done
 
