@@ -85,7 +85,9 @@ enum load {
     LONG_SESSIONS,
     WEEKLY,
     POOL_OF_PEAK,
+    POOL_OF_WEEK,
     SAW_ON_WAVE,
+    MORE_WORK,
     LOADS
 };
 
@@ -104,7 +106,9 @@ static const char *const names[LOADS] = {
     [LONG_SESSIONS] = "daily, long sessions",
     [WEEKLY] = "weekly wave",
     [POOL_OF_PEAK] = "pool of the peak",
+    [POOL_OF_WEEK] = "pool of the week's peak",
     [SAW_ON_WAVE] = "saw-tooth on a wave",
+    [MORE_WORK] = "more work each day",
 };
 
 #define DELAY_MAX 1024
@@ -113,7 +117,8 @@ struct service {
     enum load load;
     double tick;  /* seconds */
     double level; /* of what is busy, on average */
-    double phase, sharp, weekend, weekly_phase, amplitude;
+    double phase, sharp, weekend, weekly_phase, amplitude, more;
+    bool weekly_smooth;
     double period, peak, left, next, kept_flush; /* saw-tooth */
     double step_at[2], step[2], step_lasts;
     double fill_from, fill_lasts, fill;
@@ -152,6 +157,8 @@ static void service_begin(struct service *s, enum load load, double tick)
     s->fill = magnitude(20, 20000);
     s->slow_lasts = magnitude(0.5 * HOUR, 6 * HOUR);
     s->session_lasts = magnitude(0.5 * HOUR, 4 * HOUR);
+    s->more = between(0, 0.06);
+    s->weekly_smooth = chance() < 0.5;
     s->delay_length = (size_t)ceil(600 / tick);
 }
 
@@ -160,6 +167,15 @@ static double wave(const struct service *s, double t)
 {
     double up = 0.5 - 0.5 * cos(6.283185307 * (t / DAY + s->phase));
     return 1 + (s->amplitude - 1) * pow(up, s->sharp);
+}
+
+/* Weekend to 1: two days of the seven less, or all of them in a wave. */
+static double of_week(const struct service *s, double days)
+{
+    double day = fmod(days + s->phase + s->weekly_phase, 7);
+    if (s->weekly_smooth)
+        return s->weekend + (1 - s->weekend) * (0.5 - 0.5 * cos(6.283185307 * day / 7));
+    return day < 2 ? s->weekend : 1;
 }
 
 /* What is busy at T, on average. */
@@ -186,10 +202,9 @@ static double busy(struct service *s, double t)
     case LONG_SESSIONS:
     case POOL_OF_PEAK:
     case SAW_ON_WAVE: return s->level * wave(s, t) / 3;
-    case WEEKLY: {
-        double day = fmod(t / DAY + s->phase + s->weekly_phase, 7);
-        return s->level * wave(s, t) / 3 * (day < 2 ? s->weekend : 1);
-    }
+    case WEEKLY:
+    case POOL_OF_WEEK: return s->level * wave(s, t) / 3 * of_week(s, t / DAY);
+    case MORE_WORK: return s->level * wave(s, t) / 3 * (1 + s->more * t / DAY);
     default: return s->level;
     }
 }
@@ -325,7 +340,8 @@ static struct watched watch(struct service *s, const struct leak *leak,
         leaked = lost_now ? 0 : leaked + more;
         leaked_all += more;
         double old = grown_old(s, stays, leaked, flushed, lost_now);
-        double value = stays + leaked + (s->load == POOL_OF_PEAK ? 0 : in_use);
+        bool pooled = s->load == POOL_OF_PEAK || s->load == POOL_OF_WEEK;
+        double value = stays + leaked + (pooled ? 0 : in_use);
         if (s->load == LONG_SESSIONS)
             old += poisson(mean * exp(-600 / s->session_lasts));
         struct growth_sample sample = { 1, 0, (uint64_t)value,
@@ -557,7 +573,7 @@ static void slow_leaks_are_found(void **unused)
     (void)unused;
     struct totals totals = { 0 };
     struct watching watching = { .days = 90 };
-    static const enum load steady[] = { CONSTANT, NOISE, STEP, WARM_UP, DAILY, WEEKLY };
+    static const enum load steady[] = { CONSTANT, NOISE, DAILY, WEEKLY };
     struct leak slow = { .per_second = 100 / HOUR };
     printf("1 leaks an hour\n");
     for (size_t i = 0; i < sizeof steady / sizeof steady[0]; i++)

@@ -26,7 +26,8 @@ struct growth {
     size_t index_size;
     uint32_t *unused; /* numbers of those not in use, a stack */
     uint64_t dropped;
-    uint64_t best_refused; /* interest of the best that found no room at this tick */
+    uint64_t best_refused; /* what the best is worth that found no room at this tick ... */
+    uint64_t bar;          /* ... and at the last: less is not taken, that this one may be */
     size_t refused;
     size_t memory;
     struct growth_series *series;
@@ -122,10 +123,9 @@ static uint64_t interest(const struct growth *growth, const struct growth_series
 }
 
 /* Where the table is full a group is not taken. It is worth what its size is, so that one that
- * has grown elsewhere in time finds its way in. */
-static void refuse(struct growth *growth, const struct growth_sample *sample)
+ * has grown outside finds its way in. */
+static void refuse(struct growth *growth, uint64_t worth)
 {
-    uint64_t worth = sample->key == 0 ? UINT64_MAX : size_of(sample->value);
     if (worth > growth->best_refused)
         growth->best_refused = worth;
     growth->refused++;
@@ -135,8 +135,9 @@ static void refuse(struct growth *growth, const struct growth_sample *sample)
 static struct growth_series *admit(struct growth *growth, size_t place,
                                    const struct growth_sample *sample)
 {
-    if (growth->count == growth->capacity) {
-        refuse(growth, sample);
+    uint64_t worth = sample->key == 0 ? UINT64_MAX : size_of(sample->value);
+    if (growth->count == growth->capacity || worth < growth->bar) {
+        refuse(growth, worth);
         return NULL;
     }
     uint32_t number = growth->unused[growth->capacity - 1 - growth->count];
@@ -161,8 +162,9 @@ void growth_begin_tick(struct growth *growth, uint64_t now_ns)
         start_clock(growth, now_ns);
     if (now_ns > growth->clock.now_ns) /* a clock that stands still makes no buckets */
         growth->clock.now_ns = now_ns;
-    growth->refused = 0;
+    growth->bar = growth->best_refused;
     growth->best_refused = 0;
+    growth->refused = 0;
 }
 
 void growth_value(struct growth *growth, const struct growth_sample *sample)

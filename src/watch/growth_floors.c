@@ -130,12 +130,13 @@ bool floors_last(const struct growth_series *series, const struct growth_clock *
 {
     if (floors_known(series, clock, scale) < count)
         return false;
+    size_t at = (clock->closed[scale] - (uint32_t)count) % counts[scale];
     for (size_t i = 0; i < count; i++) {
-        size_t ago = count - 1 - i;
-        row[i] = floor_ago(series, clock, scale, ago);
+        size_t from = offsets[scale] + at;
+        row[i] = (double)floor_unpack(series->floors[from]);
         if (hours)
-            hours[i] =
-                -(double)(clock->now_ns - floors_ended(clock, scale, ago)) / (double)GROWTH_HOUR_NS;
+            hours[i] = -(double)(clock->now_ns - clock->ended_ns[from]) / (double)GROWTH_HOUR_NS;
+        at = at + 1 == counts[scale] ? 0 : at + 1;
     }
     return true;
 }

@@ -7,7 +7,7 @@
  * |         | and at Sen's slope it is there within the hour, and within eight times their span  |
  * | LEVEL   | one unbroken rise that does not slacken,                                           |
  * |         | - for 13/12 of a period, to 3 times the highest floor of its first hour; or        |
- * |         | - for 1/18 of one, once a period is known, to 4 times all floors before            |
+ * |         | - for 1/18 of one, to 6 times all floors of a period before (4 times, of two)      |
  * | OLDER   | the number of old ones rises for a whole period, in each quarter that can be cut   |
  * |         | out of it, above all before                                                        |
  * | DAILY   | five periods, at each hour higher than in the one before (seasonal tau >= 0.8), in |
@@ -15,8 +15,9 @@
  *
  * Why these: a busy hour is over within the day, so what rises through its quiet quarter as well
  * is no load, nor a pool that grows with the highest load. A week brings one jump, or a rise of
- * three and a half days, but never four equal steps. What fills up slackens; while it does not,
- * time alone tells it from a leak. The test of Mann and Kendall by itself would be wrong too
+ * three and a half days, but never four equal steps; and more work multiplies the busy hours
+ * more than the quiet ones, to which a leak adds the same. What fills up slackens; while it does
+ * not, time alone tells it from a leak. The test of Mann and Kendall by itself would be wrong too
  * often (Machida et al. 2013); here it only says that a rise is no noise.
  * Main entry: rules_look(). */
 #include "watch/growth_series.h"
@@ -27,9 +28,10 @@
 #define GROWN_LEAST 10       /* of old ones, in a period: fewer is nothing yet */
 #define LEVEL_GROWN_LEAST 30 /* fast */
 #define LEVEL_EVER 3.0
-#define LEVEL_ANEW 4.0
-#define PERIODS 5 /* of equal hours */
-#define WEEK 7    /* of lowest values */
+#define LEVEL_SECOND 6.0 /* while one period is known */
+#define LEVEL_ANEW 4.0   /* from two on */
+#define PERIODS 5        /* of equal hours */
+#define WEEK 7           /* of lowest values */
 #define DAILY_ROW ((size_t)PERIODS * LONG_A_PERIOD)
 
 struct seen {
@@ -160,7 +162,8 @@ static bool far_above(const struct growth_series *series, const struct growth_cl
         return false;
     uint64_t known_ns = rise->since_ns - series->known_ns;
     double before = floors_highest(series, clock, rise->since_ns);
-    bool anew = known_ns >= clock->period_ns && now >= LEVEL_ANEW * before;
+    double times = known_ns >= 2 * clock->period_ns ? LEVEL_ANEW : LEVEL_SECOND;
+    bool anew = known_ns >= clock->period_ns && now >= times * before;
     bool ever = age_ns >= clock->period_ns / 12 * 13 && now >= 1.5 * before &&
                 now >= LEVEL_EVER * (double)floor_unpack(rise->hour);
     if (!(anew || ever) || !goes_on(series, clock, rise->since_ns, from, now))
@@ -218,8 +221,8 @@ static void step_of(const double *row, double *low, double *middle)
     double differences[LONG_A_PERIOD];
     for (size_t i = 0; i < LONG_A_PERIOD; i++)
         differences[i] = row[LONG_A_PERIOD + i] - row[i];
-    *middle = trend_median(differences, LONG_A_PERIOD); /* and sorts them */
-    *low = differences[LONG_A_PERIOD / 4];
+    *middle = trend_median(differences, LONG_A_PERIOD);
+    *low = trend_pick(differences, LONG_A_PERIOD, LONG_A_PERIOD / 4);
 }
 
 static double lowest_of(const double *row, size_t count)
@@ -237,6 +240,26 @@ static bool even(const double *steps, size_t count, double grown, double part)
         if (steps[i] < part * grown / (double)count)
             return false;
     return true;
+}
+
+static double highest_of(const double *row, size_t count)
+{
+    double highest = row[0];
+    for (size_t i = 1; i < count; i++)
+        highest = row[i] > highest ? row[i] : highest;
+    return highest;
+}
+
+/* A leak adds to the busy hours what it adds to the quiet ones. More and more work multiplies
+ * both, so the busy ones grow by more. */
+static bool adds_evenly(const double *row, size_t count)
+{
+    const double *end = row + count - LONG_A_PERIOD;
+    double high = highest_of(end, LONG_A_PERIOD);
+    double high_grown = high - highest_of(row, LONG_A_PERIOD);
+    double low_grown = lowest_of(end, LONG_A_PERIOD) - lowest_of(row, LONG_A_PERIOD);
+    double more = high_grown - 1.3 * low_grown;
+    return more <= 0 || more * more <= high;
 }
 
 static bool higher_each_hour(const double *row)
@@ -282,6 +305,8 @@ static bool higher_each_day(const struct growth_series *series, const struct gro
             return false;
     }
     double a_period = hours(clock->period_ns);
+    if (!adds_evenly(row, count))
+        return false;
     *seen = (struct seen){ GROWTH_DAILY,
                            floors_ended(clock, SCALE_LONG, count - 1),
                            lowest_of(row, LONG_A_PERIOD),
@@ -348,6 +373,7 @@ static void alarm_begin(struct growth_series *series, const struct growth_clock 
     told->high_ns = clock->now_ns;
     told->grown = told->high > told->from ? told->high - told->from : 1;
     told->reason = (uint8_t)seen->reason;
+    series->rising = 0;
     told->level = GROWTH_ALARM;
     told->told = 1;
     told->is_new = true;
@@ -365,8 +391,6 @@ static void possible(struct growth_series *series, enum growth_scale scale, bool
 {
     struct growth_told *told = &series->told;
     series->rising = (uint8_t)((series->rising & ~(1U << scale)) | ((unsigned)rises << scale));
-    if (told->level == GROWTH_ALARM)
-        return;
     if (series->rising == 0)
         told->level = LEVEL_NONE;
     if (!rises)
@@ -382,6 +406,23 @@ static void possible(struct growth_series *series, enum growth_scale scale, bool
     measure(told, seen);
 }
 
+/* Looks for what SCALE's floors can tell. An alarm that is on is measured by its own rule alone. */
+static bool look_at(struct growth_series *series, const struct growth_clock *clock,
+                    enum growth_scale scale, struct seen *seen)
+{
+    bool none = series->told.level != GROWTH_ALARM;
+    enum growth_reason reason = (enum growth_reason)series->told.reason;
+    if (scale == SCALE_LONG)
+        return ((none || reason == GROWTH_OLDER) && gets_older(series, clock, seen)) ||
+               ((none || reason == GROWTH_DAILY) && higher_each_day(series, clock, seen));
+    if ((none || reason == GROWTH_LIMIT) && nears_limit(series, clock, scale, seen))
+        return true;
+    if (scale != SCALE_MIDDLE)
+        return false;
+    rise_follow(series, clock);
+    return (none || reason == GROWTH_LEVEL) && far_above(series, clock, seen);
+}
+
 void rules_look(struct growth_series *series, const struct growth_clock *clock,
                 unsigned scales_closed)
 {
@@ -391,22 +432,20 @@ void rules_look(struct growth_series *series, const struct growth_clock *clock,
     told->is_new = false;
     if (told->level == GROWTH_STOPPED)
         told->level = LEVEL_NONE;
-    if (scales_closed & (1U << SCALE_QUICK))
-        alarm = nears_limit(series, clock, SCALE_QUICK, &seen);
-    if (scales_closed & (1U << SCALE_SHORT)) {
-        alarm = alarm || nears_limit(series, clock, SCALE_SHORT, &seen);
-        struct seen row = { .reason = GROWTH_RISES };
-        possible(series, SCALE_SHORT, row_rises(series, clock, SCALE_SHORT, &row), &row);
+    for (int s = 0; s < SCALES; s++) {
+        enum growth_scale scale = (enum growth_scale)s;
+        if (!(scales_closed & (1U << scale)))
+            continue;
+        struct seen here = { .reason = GROWTH_RISES };
+        bool sure = look_at(series, clock, scale, &here);
+        if (sure && !alarm)
+            seen = here;
+        alarm |= sure;
+        if (told->level == GROWTH_ALARM || scale == SCALE_QUICK || scale == SCALE_LONG)
+            continue;
+        here = (struct seen){ .reason = GROWTH_RISES };
+        possible(series, scale, row_rises(series, clock, scale, &here), &here);
     }
-    if (scales_closed & (1U << SCALE_MIDDLE)) {
-        rise_follow(series, clock);
-        alarm = alarm || nears_limit(series, clock, SCALE_MIDDLE, &seen) ||
-                far_above(series, clock, &seen);
-        struct seen row = { .reason = GROWTH_RISES };
-        possible(series, SCALE_MIDDLE, row_rises(series, clock, SCALE_MIDDLE, &row), &row);
-    }
-    if (scales_closed & (1U << SCALE_LONG))
-        alarm = alarm || gets_older(series, clock, &seen) || higher_each_day(series, clock, &seen);
     if (alarm)
         measure(told, &seen);
     if (alarm && told->level != GROWTH_ALARM)

@@ -4,24 +4,51 @@
  * cheap one and nothing is allocated. */
 #include "watch/growth_trend.h"
 
-#include <stdlib.h>
-
 #define PAIRS_MAX ((size_t)TREND_MAX * 8)
 
-static int by_size(const void *left, const void *right)
+double trend_pick(double *numbers, size_t count, size_t rank)
 {
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return (a > b) - (a < b);
+    size_t low = 0;
+    size_t high = count - 1;
+    while (low < high) { /* Hoare's selection: what is below the pivot to the left */
+        double pivot = numbers[low + (high - low) / 2];
+        size_t left = low;
+        size_t right = high;
+        while (left <= right) {
+            while (numbers[left] < pivot)
+                left++;
+            while (numbers[right] > pivot)
+                right--;
+            if (left > right)
+                break;
+            double number = numbers[left];
+            numbers[left++] = numbers[right];
+            numbers[right] = number;
+            if (right == 0)
+                break;
+            right--;
+        }
+        if (rank <= right)
+            high = right;
+        else if (rank >= left)
+            low = left;
+        else
+            break;
+    }
+    return numbers[rank];
 }
 
 double trend_median(double *numbers, size_t count)
 {
     if (count == 0)
         return 0;
-    qsort(numbers, count, sizeof *numbers, by_size);
-    size_t middle = count / 2;
-    return count % 2 ? numbers[middle] : (numbers[middle - 1] + numbers[middle]) / 2;
+    double upper = trend_pick(numbers, count, count / 2);
+    if (count % 2)
+        return upper;
+    double lower = numbers[0]; /* the highest of those that are now to its left */
+    for (size_t i = 1; i < count / 2; i++)
+        lower = numbers[i] > lower ? numbers[i] : lower;
+    return (lower + upper) / 2;
 }
 
 /* STEP is the distance of what may be paired: 1, or the numbers in a period. */

@@ -22,7 +22,9 @@ double trend_slope(const double *row, const double *times, size_t count);
 double trend_tau_seasonal(const double *row, size_t count, size_t season);
 double trend_slope_seasonal(const double *row, size_t count, size_t season);
 
-/* The median of COUNT numbers, which are reordered. */
+/* The number that RANK others (0: none) are below, of COUNT numbers, which are reordered so that
+ * those are to its left; and the median of them. */
+double trend_pick(double *numbers, size_t count, size_t rank);
 double trend_median(double *numbers, size_t count);
 
 #endif
