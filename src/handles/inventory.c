@@ -79,7 +79,7 @@ HOT int enter(struct shard *shard, const struct coming *coming)
     }
     *link = number;
     set_live(shard, shard->seen.live + 1);
-    if (UNLIKELY(shard->seen.live * RECORD_BUCKETS > shard->seen.bucket_count))
+    if (UNLIKELY(shard->seen.bucket_count < buckets_wanted(shard->seen.live)))
         records_grow(shard);
     return 0;
 }

@@ -48,6 +48,7 @@ static void split(struct shard *shard)
 
 __attribute__((noinline)) void records_grow(struct shard *shard)
 {
-    for (unsigned i = 0; i < RECORD_BUCKETS; i++)
+    split(shard);
+    if (shard->seen.bucket_count < buckets_wanted(shard->seen.live))
         split(shard);
 }

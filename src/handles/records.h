@@ -1,20 +1,26 @@
 /* records.h: the live handles of a shard, by linear hashing. Private to handles/.
  *
- * Buckets 0 to bucket_count - 1 are heads of lists of records. There are twice as many as there
- * were ever records, for where they are many, each look at one is a miss of the cache. For a
- * record more, the next two buckets in turn are split in two, so the table grows by a step with
- * each insertion and never in one go (Larson, "Dynamic Hash Tables", 1988). A bucket's number is
- * the low bits of the hash, one bit less where that bucket has not been split off yet. Buckets
- * lie in segments: the first in the shard, each of the others as large as all before it. All of it
- * under the shard's lock. */
+ * Buckets 0 to bucket_count - 1 are heads of lists of records. There are as many as there were ever
+ * records, and nearly twice as many where those are more than the caches hold, as each look at
+ * one costs a miss there. For a record more, the next bucket or two in turn are split in two, so
+ * the table grows by a step with each insertion and never in one go (Larson, "Dynamic Hash
+ * Tables", 1988). A bucket's number is the low bits of the hash, one bit less where that bucket
+ * has not been split off yet. Buckets lie in segments: the first in the shard, each of the others
+ * as large as all before it. All of it under the shard's lock. */
 #ifndef SNAG_HANDLES_RECORDS_H
 #define SNAG_HANDLES_RECORDS_H
 
 #include "handles/shard.h"
 
-#define RECORD_BUCKETS 2u
+#define RECORDS_FEW 4096u
 
-/* Splits the next RECORD_BUCKETS buckets in turn. Without memory the lists get longer. */
+HOT uint64_t buckets_wanted(uint64_t live)
+{
+    return live <= RECORDS_FEW ? live : 2 * live - RECORDS_FEW;
+}
+
+/* Splits the next two buckets in turn, or one where that will do. Without memory the lists get
+ * longer. */
 void records_grow(struct shard *shard);
 
 /* The finalizer of MurmurHash3, by Appleby: each bit of HANDLE changes half of the bits. */

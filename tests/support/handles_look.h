@@ -29,7 +29,7 @@ typedef void handles_see(const struct handle_shard *shard, const struct handle_r
                          void *context);
 void handles_each(const struct inventory *inventory, handles_see *see, void *context);
 
-/* What of this process is in memory, in bytes. */
+/* What this process has in memory that is of no file, in bytes; 0 if the kernel does not tell. */
 uint64_t handles_resident(void);
 
 #endif
