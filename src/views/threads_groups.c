@@ -129,18 +129,42 @@ static void write_tids(struct sink *sink, const struct group *group)
         sink_printf(sink, " and %zu more", group->count - SHOWN_TIDS);
 }
 
-/* Equal stacks of starters are the same one in a dump. */
+/* Whether THREAD was started in PLACE, the words for it. A compiler makes several calls of one
+ * line, so it is not the addresses that count. */
+static bool is_started_in(const struct thread_sample *thread, const struct sink_buffer *place,
+                          struct symbolizer *symbolizer)
+{
+    struct sink_buffer other;
+    if (thread->starter.frame_count == 0)
+        return false;
+    sink_buffer_init(&other);
+    thread_write_starter(&other.sink, thread, symbolizer);
+    bool same = other.sink.error == 0 && other.length == place->length &&
+                memcmp(other.bytes, place->bytes, place->length) == 0;
+    sink_buffer_free(&other);
+    return same;
+}
+
+/* Where all threads of a group were started. Equal stacks of starters are the same one in a dump.
+ */
 static void write_starter(struct sink *sink, const struct group *group,
                           struct symbolizer *symbolizer)
 {
-    const struct origin *starter = &group->threads[0]->starter;
-    if (starter->frame_count == 0)
+    const struct thread_sample *first = group->threads[0];
+    struct sink_buffer place;
+    if (first->starter.frame_count == 0)
         return;
-    for (size_t i = 1; i < group->count; i++)
-        if (group->threads[i]->starter.frames != starter->frames)
-            return;
-    sink_puts(sink, "\n    started by ");
-    thread_write_starter(sink, group->threads[0], symbolizer);
+    sink_buffer_init(&place);
+    thread_write_starter(&place.sink, first, symbolizer);
+    bool same = place.sink.error == 0;
+    for (size_t i = 1; same && i < group->count; i++)
+        same = group->threads[i]->starter.frames == group->threads[i - 1]->starter.frames ||
+               is_started_in(group->threads[i], &place, symbolizer);
+    if (same) {
+        sink_puts(sink, "\n    started by ");
+        sink_write(sink, place.bytes, place.length);
+    }
+    sink_buffer_free(&place);
 }
 
 static void write_group(struct sink *sink, const struct group *group, const struct waiting *waiting,
