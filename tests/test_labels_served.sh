@@ -27,7 +27,11 @@ says groups '^    label tenant: acme \(12\), globex \(3\), others \(2\)$'
 says groups '^    label request: r[0-9]+ \(1\), r[0-9]+ \(1\), r[0-9]+ \(1\), others \(14\)$'
 says groups '^    and 17 more labels$'
 says groups '^    label plan: gold$'
-says groups '^    started by start at labelled\.c:[0-9]+$'
+awk -v RS= '/label plan: gold/' "$work/groups" >"$work/group"
+says group '^3 threads in futex'
+says group '^    started by start at labelled\.c:[0-9]+$'
+awk -v RS= '/named manager/' "$work/groups" >"$work/group"
+says_not group '^    label '
 grep -q "$(printf '\033')" "$work/groups" && fail "an escape sequence comes through"
 
 get "$url/debug/pprof/threads?debug=2" -o "$work/blocks" || fail "GET debug=2"
