@@ -8,7 +8,7 @@
 #define SNAG_TRACK_CALLS_H
 
 enum track_makes {
-    MAKES_NOTHING, /* it only closes */
+    MAKES_NOTHING, /* it only closes, or makes a handle of what there is */
     MAKES_FILE,    /* by path: anything that has one */
     MAKES_SOCKET,
     MAKES_PIPE,
@@ -90,7 +90,19 @@ enum track_makes {
     CALL(pclose, MAKES_NOTHING)                                                                    \
     CALL(mq_close, MAKES_NOTHING)                                                                  \
     CALL(pthread_create, MAKES_THREAD)                                                             \
-    CALL(thrd_create, MAKES_THREAD)
+    CALL(thrd_create, MAKES_THREAD)                                                                \
+    CALL(fdopen, MAKES_NOTHING)                                                                    \
+    CALL(fmemopen, MAKES_NOTHING)                                                                  \
+    CALL(open_memstream, MAKES_NOTHING)                                                            \
+    CALL(fopencookie, MAKES_NOTHING)                                                               \
+    CALL(fdopendir, MAKES_NOTHING)                                                                 \
+    CALL(pthread_join, MAKES_NOTHING)                                                              \
+    CALL(pthread_tryjoin_np, MAKES_NOTHING)                                                        \
+    CALL(pthread_timedjoin_np, MAKES_NOTHING)                                                      \
+    CALL(pthread_clockjoin_np, MAKES_NOTHING)                                                      \
+    CALL(pthread_detach, MAKES_NOTHING)                                                            \
+    CALL(thrd_join, MAKES_NOTHING)                                                                 \
+    CALL(thrd_detach, MAKES_NOTHING)
 
 #define TRACK_CALL_NUMBER(name, makes) CALL_##name,
 enum track_call { CALL_none, TRACK_CALLS(TRACK_CALL_NUMBER) CALL_COUNT };

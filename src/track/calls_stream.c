@@ -4,6 +4,8 @@
  * C library closes it from within, past close(): so its number is asked for first. */
 #include "track/interpose.h"
 
+#include "track/handles.h"
+
 #include <dirent.h>
 #include <stdio.h>
 
@@ -29,6 +31,7 @@ static int fd_of_directory(DIR *directory)
     {                                                                                              \
         FILE *stream = REAL(name) arguments;                                                       \
         track_opened(fd_of(stream), CALL_##name, STACK_FRAME);                                     \
+        handle_made(HANDLES_FILES, stream);                                                        \
         return stream;                                                                             \
     }
 
@@ -44,8 +47,10 @@ STREAM_OPENER(popen, (const char *command, const char *mode), (command, mode))
     {                                                                                              \
         struct closing closing;                                                                    \
         track_closing(&closing, fd_of(stream), CALL_##name, STACK_FRAME);                          \
+        bool was_live = handle_ended(HANDLES_FILES, stream);                                       \
         stream = REAL(name)(path, mode, stream);                                                   \
         track_opened(fd_of(stream), CALL_##name, STACK_FRAME);                                     \
+        handle_made(HANDLES_FILES, was_live ? stream : NULL);                                      \
         return stream;                                                                             \
     }
 
@@ -56,19 +61,21 @@ INTERPOSE(DIR *, opendir, (const char *path))
 {
     DIR *directory = REAL(opendir)(path);
     track_opened(fd_of_directory(directory), CALL_opendir, STACK_FRAME);
+    handle_made(HANDLES_DIRECTORIES, directory);
     return directory;
 }
 
-#define STREAM_CLOSER(name, type, number_of, failed)                                               \
+#define STREAM_CLOSER(name, type, number_of, failed, kind)                                         \
     INTERPOSE(int, name, (type stream))                                                            \
     {                                                                                              \
         struct closing closing;                                                                    \
         track_closing(&closing, number_of(stream), CALL_##name, STACK_FRAME);                      \
+        handle_ended(kind, stream);                                                                \
         int status = REAL(name)(stream);                                                           \
         track_closed(&closing, status == (failed) && errno == EBADF);                              \
         return status;                                                                             \
     }
 
-STREAM_CLOSER(fclose, FILE *, fd_of, EOF)
-STREAM_CLOSER(pclose, FILE *, fd_of, -1)
-STREAM_CLOSER(closedir, DIR *, fd_of_directory, -1)
+STREAM_CLOSER(fclose, FILE *, fd_of, EOF, HANDLES_FILES)
+STREAM_CLOSER(pclose, FILE *, fd_of, -1, HANDLES_FILES)
+STREAM_CLOSER(closedir, DIR *, fd_of_directory, -1, HANDLES_DIRECTORIES)

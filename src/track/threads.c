@@ -9,11 +9,13 @@
  * Under a sanitizer the function to be called is the sanitizer's, and it does not know the thread
  * before that: so this file is compiled without, and the new thread calls nothing that it stands
  * before (free, for one). */
+#include "track/handles.h"
 #include "track/track.h"
 
 #include "api/inside.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -118,6 +120,7 @@ static struct track_thread *slot_for(enum track_call call, const void *frame, ui
     atomic_store_explicit(&slot->call, (uint32_t)call, memory_order_relaxed);
     event_store(&slot->created, &now);
     slot->labels = (uintptr_t)inside->labels_for_thread();
+    atomic_store_explicit(&slot->next_free, 0, memory_order_relaxed);
     return slot;
 }
 
@@ -133,6 +136,45 @@ static void *number_as_argument(uint32_t number)
     return (void *)(uintptr_t)(number + 1);
 }
 
+/* ---- A thread that is listed as a handle (handles.h) begins when it is in the list ---- */
+
+#define NOT_LISTED_YET UINT32_MAX /* in next_free, which is not used while there is a thread */
+#define LOOKS 10                  /* in a second: then its creator is not coming back */
+
+static void wait_until_listed(struct track_thread *slot)
+{
+    const struct timespec look = { .tv_nsec = 100000000 };
+    for (int i = 0; i < LOOKS; i++) {
+        if (atomic_load_explicit(&slot->next_free, memory_order_acquire) != NOT_LISTED_YET)
+            return;
+        syscall(SYS_futex, &slot->next_free, FUTEX_WAIT_PRIVATE, NOT_LISTED_YET, &look, NULL, 0);
+    }
+}
+
+/* The slot may be another thread's by the time of the wake-up, which wakes nobody then. */
+static void let_begin(struct track_thread *slot)
+{
+    atomic_store_explicit(&slot->next_free, 0, memory_order_release);
+    syscall(SYS_futex, &slot->next_free, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static bool is_detached(const pthread_attr_t *attributes)
+{
+    int state = PTHREAD_CREATE_JOINABLE;
+    return attributes && pthread_attr_getdetachstate(attributes, &state) == 0 &&
+           state == PTHREAD_CREATE_DETACHED;
+}
+
+/* Whether SLOT's thread is to be listed; then it waits until let_begin. */
+static bool is_to_be_listed(struct track_thread *slot, const pthread_attr_t *attributes,
+                            const void *caller)
+{
+    bool wanted = handles_thread_is_wanted(caller, is_detached(attributes));
+    if (wanted)
+        atomic_store_explicit(&slot->next_free, NOT_LISTED_YET, memory_order_relaxed);
+    return wanted;
+}
+
 /* What the new thread does first. */
 static __attribute__((noinline)) struct track_thread *begin_thread(void *argument)
 {
@@ -140,6 +182,7 @@ static __attribute__((noinline)) struct track_thread *begin_thread(void *argumen
     inside->labels_begin((struct label_slot *)(uintptr_t)slot->labels);
     if (pthread_setspecific(end_of_thread, argument) == 0) /* else it could not be given back */
         atomic_store_explicit(&slot->tid, (int32_t)syscall(SYS_gettid), memory_order_release);
+    wait_until_listed(slot);
     return slot;
 }
 
@@ -170,9 +213,14 @@ INTERPOSE(int, pthread_create,
         return REAL(pthread_create)(thread, attributes, start, argument);
     slot->start = (uintptr_t)start;
     slot->argument = (uintptr_t)argument;
+    bool listed = is_to_be_listed(slot, attributes, __builtin_return_address(0));
     int status = REAL(pthread_create)(thread, attributes, posix_thread, number_as_argument(number));
-    if (status != 0)
+    if (status != 0) {
         slot_unused(slot, number);
+    } else if (listed) {
+        handle_made(HANDLES_THREADS, (const void *)(uintptr_t)*thread);
+        let_begin(slot);
+    }
     return status;
 }
 
@@ -184,8 +232,13 @@ INTERPOSE(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument
         return REAL(thrd_create)(thread, start, argument);
     slot->start = (uintptr_t)start;
     slot->argument = (uintptr_t)argument;
+    bool listed = is_to_be_listed(slot, NULL, __builtin_return_address(0));
     int status = REAL(thrd_create)(thread, iso_thread, number_as_argument(number));
-    if (status != thrd_success)
+    if (status != thrd_success) {
         slot_unused(slot, number);
+    } else if (listed) {
+        handle_made(HANDLES_THREADS, (const void *)(uintptr_t)*thread);
+        let_begin(slot);
+    }
     return status;
 }

@@ -5,6 +5,7 @@
 #include "track/track.h"
 
 #include "api/inside.h"
+#include "track/handles.h"
 
 #include <errno.h>
 #include <time.h>
@@ -21,6 +22,8 @@ __attribute__((constructor)) static void begin(void)
         return; /* of another version: nothing is recorded */
     who_begin(inside->is_own_thread);
     threads_begin();
+    handles_find_own((uintptr_t)inside);
+    handles_begin();
     struct track_root *root = &snag_track_root;
     root->magic = TRACK_MAGIC;
     root->version = TRACK_VERSION;
