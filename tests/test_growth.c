@@ -281,6 +281,22 @@ static void when_there_is_no_room_the_leak_stays(void **unused)
     growth_free(scene.growth);
 }
 
+static void ages_that_become_known_are_no_growth(void **unused)
+{
+    (void)unused;
+    struct scene scene = scene_new(0);
+    struct growth_finding found;
+    for (uint64_t tick = 0; tick < 5 * PERIOD; tick++) {
+        begin(&scene);
+        /* Few of them are old; then it is not known; then it is again. */
+        bool known = tick < PERIOD || tick > 3 * PERIOD;
+        give(&scene, 1, 4, 1000 + tick % 5, known ? 10 + tick % 3 : GROWTH_UNKNOWN);
+        end(&scene);
+        assert_false(find(&scene, 1, 4, &found));
+    }
+    growth_free(scene.growth);
+}
+
 /* ---- clocks ---- */
 
 static void late_ticks_and_a_clock_that_stands_still_do_no_harm(void **unused)
@@ -412,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_group_that_comes_later_was_at_nothing_before),
         cmocka_unit_test(findings_are_in_order_and_no_more_than_there_is_room_for),
         cmocka_unit_test(when_there_is_no_room_the_leak_stays),
+        cmocka_unit_test(ages_that_become_known_are_no_growth),
         cmocka_unit_test(late_ticks_and_a_clock_that_stands_still_do_no_harm),
         cmocka_unit_test(packed_floors_keep_order_and_size),
         cmocka_unit_test(trends_are_what_their_authors_say),

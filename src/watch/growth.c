@@ -177,11 +177,17 @@ void growth_value(struct growth *growth, const struct growth_sample *sample)
         series = admit(growth, place, sample);
     if (!series)
         return;
+    bool has_old = sample->old != GROWTH_UNKNOWN;
+    if (has_old != series->has_old) { /* what was kept is of something else */
+        series->known_ns = growth->clock.now_ns;
+        series->rise = (struct growth_rise){ 0 };
+        floors_begin(series, &growth->clock, false);
+    }
+    series->has_old = has_old;
     series->seen = true;
     series->value = sample->value;
     series->limit = sample->limit;
-    if (series->has_old)
-        series->old = sample->old != GROWTH_UNKNOWN ? sample->old : 0;
+    series->old = has_old ? sample->old : 0;
     if (sample->value)
         series->present_ns = growth->clock.now_ns;
 }

@@ -46,7 +46,8 @@ struct growth_sample {
     uint64_t key;     /* of the group, e.g. the hash of its stack; 0: the profile's total */
     uint64_t value;
     uint64_t old;   /* how many of them are older than GROWTH_OLD_NS: exist, or have been blocked
-                       right there, for longer. GROWTH_UNKNOWN; the same one way at every tick. */
+                       right there, for longer; or GROWTH_UNKNOWN. Where that changes, the series
+                       begins anew. */
     uint64_t limit; /* where the service ends, e.g. RLIMIT_NOFILE; GROWTH_UNKNOWN */
 };
 
