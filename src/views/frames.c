@@ -11,6 +11,7 @@
 #include "symbolize/symbolize.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 static void write_line(struct sink *sink, const struct location *location, size_t index,
@@ -46,27 +47,41 @@ void frames_write(struct sink *sink, const uint64_t *frames, size_t count,
     }
 }
 
-static const struct location *place_of(const uint64_t *frames, size_t count,
-                                       struct symbolizer *symbolizer)
+/* std::thread, std::ifstream and what they stand on. */
+static bool is_standard_library(const struct source_line *line)
 {
-    const struct location *location = NULL;
+    return line->file ? strstr(line->file, "/include/c++/") != NULL
+                      : strncmp(line->function, "std::", strlen("std::")) == 0;
+}
+
+/* NULL without frames. */
+static const struct source_line *place_of(const uint64_t *frames, size_t count,
+                                          struct symbolizer *symbolizer)
+{
+    const struct source_line *first = NULL; /* for where there is nothing better */
+    bool first_is_ours = true;
     for (size_t i = 0; i < count; i++) {
-        location = symbolize(symbolizer, frame_lookup(frames[i]));
-        if (!location->module || strncmp(module_name(location->module), "libsnag", 7) != 0)
-            return location;
+        const struct location *location = symbolize(symbolizer, frame_lookup(frames[i]));
+        bool is_ours =
+            location->module && strncmp(module_name(location->module), "libsnag", 7) == 0;
+        if (first_is_ours)
+            first = &location->lines[0];
+        first_is_ours = first_is_ours && is_ours;
+        for (size_t l = 0; l < location->line_count && !is_ours; l++)
+            if (!is_standard_library(&location->lines[l]))
+                return &location->lines[l];
     }
-    return location;
+    return first;
 }
 
 void frames_write_place(struct sink *sink, const uint64_t *frames, size_t count,
                         struct symbolizer *symbolizer)
 {
-    const struct location *location = place_of(frames, count, symbolizer);
-    if (!location) {
+    const struct source_line *line = place_of(frames, count, symbolizer);
+    if (!line) {
         sink_puts(sink, "unknown");
         return;
     }
-    const struct source_line *line = &location->lines[0];
     sink_plain(sink, line->function);
     if (!line->file)
         return;

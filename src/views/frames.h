@@ -13,8 +13,8 @@ struct symbolizer;
 void frames_write(struct sink *sink, const uint64_t *frames, size_t count,
                   struct symbolizer *symbolizer, const char *indent, int with_addresses);
 
-/* "fetch_user at client.c:88": the innermost function that is none of snag's own; "unknown"
- * without frames. */
+/* "fetch_user at client.c:88": the innermost function that is neither snag's own nor the C++
+ * library's; "unknown" without frames. */
 void frames_write_place(struct sink *sink, const uint64_t *frames, size_t count,
                         struct symbolizer *symbolizer);
 

@@ -2,15 +2,11 @@
 #include "views/thread_words.h"
 
 #include "base/sink.h"
-#include "base/stack.h"
 #include "sources/threads.h"
-#include "symbolize/symbolize.h"
 #include "views/frames.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 const char *thread_state_word(char state)
 {
@@ -68,29 +64,6 @@ uint64_t thread_age_ns(const struct thread_dump *dump, const struct thread_sampl
     if (!thread->has_starter || thread->starter.time_ns >= dump->monotonic_ns)
         return 0;
     return dump->monotonic_ns - thread->starter.time_ns;
-}
-
-/* std::thread, std::async and what they stand on. */
-static bool is_standard_library(const struct source_line *line)
-{
-    return line->file ? strstr(line->file, "/include/c++/") != NULL
-                      : strncmp(line->function, "std::", strlen("std::")) == 0;
-}
-
-void thread_write_starter(struct sink *sink, const struct thread_sample *thread,
-                          struct symbolizer *symbolizer)
-{
-    const struct origin *starter = &thread->starter;
-    size_t skip = 0;
-    while (skip < starter->frame_count) {
-        const struct location *location =
-            symbolize(symbolizer, frame_lookup(starter->frames[skip]));
-        if (!is_standard_library(&location->lines[location->line_count - 1]))
-            break;
-        skip++;
-    }
-    skip = skip < starter->frame_count ? skip : 0;
-    frames_write_place(sink, starter->frames + skip, starter->frame_count - skip, symbolizer);
 }
 
 void thread_write_stack(struct sink *sink, const struct thread_sample *thread,

@@ -26,10 +26,6 @@ void thread_write_doing(struct sink *sink, const struct thread_sample *thread);
 /* How long ago it was started; 0 where that is not known. */
 uint64_t thread_age_ns(const struct thread_dump *dump, const struct thread_sample *thread);
 
-/* "accept_loop at server.c:88": who started it, past the C++ library's own functions. */
-void thread_write_starter(struct sink *sink, const struct thread_sample *thread,
-                          struct symbolizer *symbolizer);
-
 /* The stack, a line per frame and per inlined function, each beginning with
  * INDENT. WITH_ADDRESSES adds the code address and the offset in the function. */
 void thread_write_stack(struct sink *sink, const struct thread_sample *thread,

@@ -48,7 +48,7 @@ static void write_starter(struct sink *sink, const struct thread_dump *dump,
     if (!thread->has_starter)
         return;
     sink_puts(sink, "     started by ");
-    thread_write_starter(sink, thread, symbolizer);
+    frames_write_place(sink, starter->frames, starter->frame_count, symbolizer);
     sink_printf(sink, ", by %s() in thread %d", starter->call, (int)starter->tid);
     if (age > 0) {
         sink_puts(sink, " ");

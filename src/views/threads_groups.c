@@ -8,6 +8,7 @@
 #include "base/sink.h"
 #include "sources/threads.h"
 #include "views/deadlocks.h"
+#include "views/frames.h"
 #include "views/thread_words.h"
 #include "views/threads_labels.h"
 #include "waits/waits.h"
@@ -134,11 +135,12 @@ static void write_tids(struct sink *sink, const struct group *group)
 static bool is_started_in(const struct thread_sample *thread, const struct sink_buffer *place,
                           struct symbolizer *symbolizer)
 {
+    const struct origin *starter = &thread->starter;
     struct sink_buffer other;
-    if (thread->starter.frame_count == 0)
+    if (starter->frame_count == 0)
         return false;
     sink_buffer_init(&other);
-    thread_write_starter(&other.sink, thread, symbolizer);
+    frames_write_place(&other.sink, starter->frames, starter->frame_count, symbolizer);
     bool same = other.sink.error == 0 && other.length == place->length &&
                 memcmp(other.bytes, place->bytes, place->length) == 0;
     sink_buffer_free(&other);
@@ -150,12 +152,12 @@ static bool is_started_in(const struct thread_sample *thread, const struct sink_
 static void write_starter(struct sink *sink, const struct group *group,
                           struct symbolizer *symbolizer)
 {
-    const struct thread_sample *first = group->threads[0];
+    const struct origin *starter = &group->threads[0]->starter;
     struct sink_buffer place;
-    if (first->starter.frame_count == 0)
+    if (starter->frame_count == 0)
         return;
     sink_buffer_init(&place);
-    thread_write_starter(&place.sink, first, symbolizer);
+    frames_write_place(&place.sink, starter->frames, starter->frame_count, symbolizer);
     bool same = place.sink.error == 0;
     for (size_t i = 1; same && i < group->count; i++)
         same = group->threads[i]->starter.frames == group->threads[i - 1]->starter.frames ||
