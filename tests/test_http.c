@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +256,32 @@ static void test_snag_write_gives_the_same_bytes(void **state)
     assert_int_equal(snag_write("threads", -1, 0), -EBADF);
 }
 
+/* A log that nobody reads any more is an error, not the end of the service. */
+static void test_broken_pipe_is_an_error(void **state)
+{
+    (void)state;
+    int ends[2];
+    sigset_t pending;
+    sigset_t sigpipe;
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    signal(SIGPIPE, SIG_DFL);
+    assert_int_equal(snag_write("threads", ends[1], 2), -EPIPE);
+    sigpending(&pending);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+    /* One that the service has pending is left to it. */
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, NULL);
+    raise(SIGPIPE);
+    assert_int_equal(snag_write("threads", ends[1], 2), -EPIPE);
+    sigpending(&pending);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 1);
+    signal(SIGPIPE, SIG_IGN); /* takes it away */
+    pthread_sigmask(SIG_UNBLOCK, &sigpipe, NULL);
+    close(ends[1]);
+}
+
 static void test_head_is_get_without_the_body(void **state)
 {
     (void)state;
@@ -481,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_tid_keeps_threads_apart),
         cmocka_unit_test(test_text_forms),
         cmocka_unit_test(test_snag_write_gives_the_same_bytes),
+        cmocka_unit_test(test_broken_pipe_is_an_error),
         cmocka_unit_test(test_head_is_get_without_the_body),
         cmocka_unit_test(test_other_methods_are_told_what_is_allowed),
         cmocka_unit_test(test_unknown_names_list_the_known_ones),

@@ -77,5 +77,8 @@ for file in "$library" "$engine" "$work/program"; do
     [ "$stack" = RW ] || fail "$file: its stack segment is '$stack'"
 done
 
+# A plug-in that brought it may be unloaded, while the listener's thread runs in it.
+readelf -dW "$library" | grep -q 'FLAGS_1.*NODELETE' || fail "libsnag can be unloaded"
+
 [ "$failed" = 0 ] && echo "exported: $(tr '\n' ' ' <<<"$declared")"
 exit "$failed"

@@ -84,7 +84,7 @@ mkdir "$work/fds"
 # To the last one: the listener has descriptors of its own.
 mkdir "$work/full"
 (ulimit -n 64 && runs full env SNAG_WATCH_SECONDS=1 SNAG_AUTO_DUMP_DIR="$work/full" "$watched" \
-    start fds 100 sleep 2500 stop; exit $failed) || failed=1
+    start fds 100 sleep 2500 close stop; exit $failed) || failed=1
 says full '^snag: 6[4-9] of 64 descriptors are open \(10[0-9] %\)$'
 [ "$(files "$work/full" '*.fds95.*.pb.gz')" -ge 3 ] || fail "a full table leaves no profiles"
 

@@ -42,7 +42,7 @@ void symbolizer_free(struct symbolizer *symbolizer);
  * valid until symbolizer_trim. */
 const struct location *symbolize(struct symbolizer *symbolizer, uint64_t address);
 
-/* Whether LOCATION is code of the C library, of the loader or of snag, which stands above
+/* Whether LOCATION is code of the C library, the loader, a sanitizer or snag, which stands above
  * everybody's own functions on a stack. */
 int location_is_c_library(const struct location *location);
 
