@@ -4,14 +4,14 @@
 field() { awk -v n="$1" '{ for (i = 1; i < NF; i++) if ($i == n) print $(i + 1) }' <<<"$2"; }
 
 # Sets ours, two (of our threads at once), framed (the program built with frame pointers) and go to
-# ns a pair.
+# ns a pair, the least of many short rounds.
 measure_pairs() { # live stacks
     local a=() b=() c=() d=()
     for ((i = 0; i < rounds; i++)); do
-        a+=("$(field pair "$("$bin/handles_pairs" "$@" 1)")")
-        b+=("$(field pair "$("$bin/handles_pairs" "$@" 2)")")
-        c+=("$(field pair "$("$bin/handles_pairs_framed" "$@" 1)")")
-        [ -x "$bin/handles" ] && d+=("$(field pair "$("$bin/handles" pairs "$@" 1)")")
+        a+=("$(field least "$("$bin/handles_pairs" "$@" 1)")")
+        b+=("$(field least "$("$bin/handles_pairs" "$@" 2)")")
+        c+=("$(field least "$("$bin/handles_pairs_framed" "$@" 1)")")
+        [ -x "$bin/handles" ] && d+=("$(field least "$("$bin/handles" pairs "$@" 1)")")
     done
     ours=$(median_of "${a[@]}") two=$(median_of "${b[@]}")
     framed=$(median_of "${c[@]}") go=$(median_of "${d[@]:-nan}")

@@ -22,7 +22,7 @@ import (
 
 const (
 	wayFrames = 18
-	rounds    = 21
+	rounds    = 101
 )
 
 type object struct{ text [64]byte }
@@ -47,7 +47,7 @@ type worker struct {
 var (
 	profile *pprof.Profile
 	stacks  = 1
-	pairs   = 1000
+	pairs   = 500
 	levels  [3][10]func(*way)
 )
 
