@@ -84,31 +84,6 @@ HOT int enter(struct shard *shard, const struct coming *coming)
     return 0;
 }
 
-static COLD int not_added(struct inventory *inventory, int status)
-{
-    _Atomic uint64_t *count = status == -EEXIST ? &inventory->double_adds : &inventory->lost;
-    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-    return status;
-}
-
-/* The stack is that of the function FRAME is of. */
-HOT int add(struct inventory *inventory, const void *handle, size_t bytes, const void *frame,
-            unsigned skip)
-{
-    struct coming coming = { .handle = (uintptr_t)handle, .bytes = bytes };
-    coming.hash = handle_hash(coming.handle);
-    struct shard *shard = shard_of(inventory, coming.hash);
-    __builtin_prefetch(bucket_expected(shard, coming.hash), 1);
-    coming.stack = stack_number(frame, skip);
-    coming.labels = label_set_here();
-    coming.time_ns = now_ns();
-    if (UNLIKELY(!shard_enter(shard)))
-        return not_added(inventory, -EBUSY);
-    int status = enter(shard, &coming);
-    shard_leave(shard);
-    return status == 0 ? 0 : not_added(inventory, status);
-}
-
 HOT int leave(struct shard *shard, uint64_t hash, uint64_t handle)
 {
     uint32_t *link = record_find(shard, hash, handle);
@@ -125,7 +100,36 @@ HOT int leave(struct shard *shard, uint64_t hash, uint64_t handle)
     return 0;
 }
 
-HOT int take_out(struct inventory *inventory, const void *handle, const void *frame)
+static COLD int not_added(struct inventory *inventory, int status)
+{
+    _Atomic uint64_t *count = status == -EEXIST ? &inventory->double_adds : &inventory->lost;
+    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    return status;
+}
+
+/* The stack is that of the function FRAME is of. ANEW: what is live under HANDLE gives way. */
+HOT int add(struct inventory *inventory, const void *handle, size_t bytes, const void *frame,
+            unsigned skip, bool anew)
+{
+    struct coming coming = { .handle = (uintptr_t)handle, .bytes = bytes };
+    coming.hash = handle_hash(coming.handle);
+    struct shard *shard = shard_of(inventory, coming.hash);
+    __builtin_prefetch(bucket_expected(shard, coming.hash), 1);
+    coming.stack = stack_number(frame, skip);
+    coming.labels = label_set_here();
+    coming.time_ns = now_ns();
+    if (UNLIKELY(!shard_enter(shard)))
+        return not_added(inventory, -EBUSY);
+    int status = enter(shard, &coming);
+    if (anew && UNLIKELY(status == -EEXIST)) {
+        leave(shard, coming.hash, coming.handle);
+        status = enter(shard, &coming);
+    }
+    shard_leave(shard);
+    return status == 0 ? 0 : not_added(inventory, status);
+}
+
+HOT int forget(struct inventory *inventory, const void *handle)
 {
     uint64_t hash = handle_hash((uintptr_t)handle);
     struct shard *shard = shard_of(inventory, hash);
@@ -133,8 +137,16 @@ HOT int take_out(struct inventory *inventory, const void *handle, const void *fr
         return -EBUSY;
     int status = leave(shard, hash, (uintptr_t)handle);
     shard_leave(shard);
-    if (UNLIKELY(status != 0))
+    return status;
+}
+
+HOT int take_out(struct inventory *inventory, const void *handle, const void *frame)
+{
+    int status = forget(inventory, handle);
+    if (UNLIKELY(status == -ENOENT)) {
         wrong_remove_add(inventory, (uintptr_t)handle, frame);
+        SNAG_STAYS(); /* the frame is there until it was read */
+    }
     return status;
 }
 
@@ -142,7 +154,8 @@ int snag_profile_add(snag_profile *profile, const void *handle, size_t bytes, in
 {
     if (UNLIKELY(!profile))
         return -EINVAL;
-    return add(inventory_of(profile), handle, bytes, STACK_FRAME, skip > 0 ? (unsigned)skip : 0);
+    return add(inventory_of(profile), handle, bytes, STACK_FRAME, skip > 0 ? (unsigned)skip : 0,
+               false);
 }
 
 int snag_profile_remove(snag_profile *profile, const void *handle)
@@ -161,21 +174,11 @@ size_t snag_profile_count(const snag_profile *profile)
     return count;
 }
 
-/* The inventory of a place; NULL: none. */
-HOT struct inventory *known_here(snag_profile **here, const char *name)
-{
-    /* acquire: the inventory was whole before it was written there */
-    struct inventory *inventory = inventory_of(__atomic_load_n(here, __ATOMIC_ACQUIRE));
-    if (UNLIKELY(!inventory))
-        inventory = inventory_here(here, name);
-    return UNLIKELY(inventory == &inventory_nowhere) ? NULL : inventory;
-}
-
 void snag_track_here(snag_profile **here, const char *name, const void *handle, size_t bytes)
 {
     struct inventory *inventory = known_here(here, name);
     if (inventory)
-        add(inventory, handle, bytes, STACK_FRAME, 0);
+        add(inventory, handle, bytes, STACK_FRAME, 0, false);
 }
 
 void snag_untrack_here(snag_profile **here, const char *name, const void *handle)
@@ -183,4 +186,15 @@ void snag_untrack_here(snag_profile **here, const char *name, const void *handle
     struct inventory *inventory = known_here(here, name);
     if (inventory)
         take_out(inventory, handle, STACK_FRAME);
+}
+
+int inventory_renew(struct inventory *inventory, const void *handle, size_t bytes,
+                    const void *frame, unsigned skip)
+{
+    return add(inventory, handle, bytes, frame, skip, true);
+}
+
+int inventory_forget(struct inventory *inventory, const void *handle)
+{
+    return forget(inventory, handle);
 }

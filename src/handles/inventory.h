@@ -32,6 +32,24 @@ struct inventory *inventory_here(snag_profile **here, const char *name);
 /* Stands where no inventory can be. */
 extern struct inventory inventory_nowhere;
 
+/* The inventory of a place; NULL: none. */
+HOT struct inventory *known_here(snag_profile **here, const char *name)
+{
+    /* acquire: the inventory was whole before it was written there */
+    struct inventory *inventory = inventory_of(__atomic_load_n(here, __ATOMIC_ACQUIRE));
+    if (UNLIKELY(!inventory))
+        inventory = inventory_here(here, name);
+    return UNLIKELY(inventory == &inventory_nowhere) ? NULL : inventory;
+}
+
+/* As snag_profile_add with the stack of the function FRAME is of; but what was live under HANDLE
+ * has ended where nobody saw it, and gives way. */
+int inventory_renew(struct inventory *inventory, const void *handle, size_t bytes,
+                    const void *frame, unsigned skip);
+
+/* As snag_profile_remove; but what was not live is no mistake. */
+int inventory_forget(struct inventory *inventory, const void *handle);
+
 /* HANDLE was removed and was not live: it is counted, and the stack above FRAME kept. */
 void wrong_remove_add(struct inventory *inventory, uint64_t handle, const void *frame);
 
