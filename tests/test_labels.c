@@ -589,6 +589,33 @@ static void test_fork_of_another_thread(void **state)
     assert_int_equal(run_to_its_end(fork_with_labels, "a thread"), 1);
 }
 
+/* As a signal handler would that interrupted snag_label_set: the child goes on with the change. */
+static bool goes_on(struct label_slot *slot)
+{
+    snag_label_set("more", "than one change at a time");
+    if (slot->tid != gettid() || label_set_here() != LABEL_SET_OTHER)
+        return false;
+    slot->version++;
+    return strcmp(words_of(gettid()), "amid=a change") == 0;
+}
+
+static void test_fork_amid_a_change(void **state)
+{
+    (void)state;
+    snag_label_set("amid", "a change");
+    struct label_slot *slot = slot_of(gettid());
+    assert_non_null(slot);
+    slot->version++;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(target_open(&target, 0) == 0 && (labels = labels_new(&target)) && goes_on(slot) ? 0
+                                                                                              : 1);
+    slot->version++;
+    assert_true(child_succeeds(child));
+    assert_string_equal(words_of(gettid()), "amid=a change");
+}
+
 /* In a process of its own, whose table is full afterwards. */
 static bool sets_are_bounded(void)
 {
@@ -824,6 +851,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_is_left_behind_is_used, begin_without_labels),
         cmocka_unit_test_setup(test_fork, begin_without_labels),
         cmocka_unit_test_setup(test_fork_of_another_thread, begin_without_labels),
+        cmocka_unit_test_setup(test_fork_amid_a_change, begin_without_labels),
         cmocka_unit_test_setup(test_sets_are_bounded, begin_without_labels),
         cmocka_unit_test_setup(test_equal_sets_have_one_number, begin_without_labels),
         cmocka_unit_test_setup(test_in_a_signal_handler, begin_without_labels),
