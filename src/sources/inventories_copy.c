@@ -53,10 +53,18 @@ static bool copy_labels(struct inventory_copier *copier, uint32_t number, struct
     return true;
 }
 
+static size_t count_ages(const struct merged_holder *holder)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < AGE_BUCKETS_MAX; i++)
+        count += holder->ages[i].count > 0;
+    return count;
+}
+
 static bool copy_ages(struct inventory_copier *copier, const struct merged_holder *from,
                       struct handle_holding *to)
 {
-    struct age_bucket *ages = arena_array(copier->arena, AGE_BUCKETS_MAX, sizeof *ages);
+    struct age_bucket *ages = arena_array(copier->arena, count_ages(from), sizeof *ages);
     struct old_handle *oldest = arena_array(copier->arena, from->oldest_count, sizeof *oldest);
     if (!ages || !oldest)
         return false;
