@@ -36,11 +36,22 @@ static bool is_watched(void)
     return linked && strcmp(linked, "1") == 0;
 }
 
-static NOINLINE int add_by_way(snag_profile *profile, int way, uintptr_t handle)
+static NOINLINE int add_left(snag_profile *profile, int way, int depth, uintptr_t handle);
+
+/* WAY spells the way down, so that it is a stack of its own. */
+static NOINLINE int add_by_way(snag_profile *profile, int way, int depth, uintptr_t handle)
 {
-    int status = way > 0 ? add_by_way(profile, way - 1, handle)
-                         : snag_profile_add(profile, (const void *)handle, 64, 0);
+    int status = depth == 0 ? snag_profile_add(profile, (const void *)handle, 64, 0)
+                 : way & 1  ? add_left(profile, way >> 1, depth - 1, handle)
+                            : add_by_way(profile, way >> 1, depth - 1, handle);
     __asm__ volatile("" ::: "memory");
+    return status;
+}
+
+static NOINLINE int add_left(snag_profile *profile, int way, int depth, uintptr_t handle)
+{
+    int status = add_by_way(profile, way, depth, handle);
+    __asm__ volatile("nop" ::: "memory");
     return status;
 }
 
@@ -69,7 +80,7 @@ static void fill(snag_profile *profile, size_t count, bool integers, double *lon
 {
     for (size_t i = 0; i < count; i++) {
         double start = i % 16 == 0 ? now_s() : 0;
-        assert_int_equal(add_by_way(profile, (int)(i % WAYS), handle_of(i, integers)), 0);
+        assert_int_equal(add_by_way(profile, (int)(i % WAYS), 7, handle_of(i, integers)), 0);
         double took = start != 0 ? now_s() - start : 0;
         if (took > *longest_s)
             *longest_s = took;

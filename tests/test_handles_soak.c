@@ -96,7 +96,8 @@ static void test_flat(void **state)
         for (uint64_t i = 0; i < THREADS; i++) {
             workers[i].number = i;
             workers[i].operations = operations / THREADS / PARTS;
-            workers[i].random |= UINT64_C(88172645463325252) + i * part;
+            if (part == 0)
+                workers[i].random = UINT64_C(88172645463325252) + i * 1000003;
             assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
         }
         for (int i = 0; i < THREADS; i++)
