@@ -24,7 +24,8 @@ static const char help[] =
     "\n"
     "Finds paths on which a descriptor, a stream, a handle is not released, released\n"
     "twice, or thrown away, in the C files of BUILD/compile_commands.json (or only in\n"
-    "FILE...), by the analyzers that are installed. Nothing is built or run.\n"
+    "FILE..., a file or a directory), by those analyzers that are installed. Nothing\n"
+    "is built or run.\n"
     "\n"
     "  -p BUILD          where compile_commands.json is; else . or build\n"
     "  --resources FILE  more makers and releasers; else BUILD/" OWN_TABLE ", then\n"
@@ -186,14 +187,18 @@ static bool read_tables(struct check *check, const struct wish *wish)
 
 /* ---- the files ---- */
 
+/* Whether it is one of FILES, or in a directory of them; none means all. */
 static bool is_wanted(const struct compilation *compilation, char **files)
 {
     char resolved[PATH_MAX];
     if (!*files)
         return true;
-    for (; *files; files++)
-        if (realpath(*files, resolved) && strcmp(resolved, compilation->file) == 0)
+    for (; *files; files++) {
+        size_t length = realpath(*files, resolved) ? strlen(resolved) : 0;
+        if (length && strncmp(resolved, compilation->file, length) == 0 &&
+            (!compilation->file[length] || compilation->file[length] == '/'))
             return true;
+    }
     return false;
 }
 
@@ -206,7 +211,7 @@ static bool files_are_known(const struct list *compilations, char **files)
         for (size_t i = 0; i < compilations->count; i++)
             is_known |= is_wanted(compilations->items[i], one);
         if (!is_known) {
-            complain("check", "'%s' is no C file of the compilation database", *files);
+            complain("check", "'%s' is, or holds, no C file of the compilation database", *files);
             return false;
         }
     }

@@ -482,6 +482,18 @@ static void write_other(struct writer *writer, size_t name, const struct argumen
     free(function);
 }
 
+/* free(p) lets go of the memory, not of what is stored in it: to a call that only reads what p
+ * points to, that is plain. */
+static bool write_free(struct writer *writer, size_t name, const struct arguments *arguments)
+{
+    if (writer->model->dialect != FOR_CLANG || !is(writer, name, "free") || arguments->count != 1)
+        return false;
+    model_print(writer->model, "__snag_free((const char *)(");
+    write_argument(writer, arguments, 1);
+    model_print(writer->model, "))");
+    return true;
+}
+
 static void write_call(struct writer *writer, size_t name)
 {
     struct arguments arguments;
@@ -503,7 +515,7 @@ static void write_call(struct writer *writer, size_t name)
         return;
     if (made || released)
         write_plain_call(writer, name);
-    else
+    else if (is_member || !write_free(writer, name, &arguments))
         write_other(writer, name, &arguments);
 }
 

@@ -29,6 +29,7 @@ static const char for_clang[] =
     "extern int __snag_given;\n"
     "static inline int __snag_give(int h) { __snag_given = h; return h; }\n"
     "void __snag_fill(char *p);\n" /* a void pointer would be taken to be kept */
+    "void __snag_free(const char *p) __attribute__((ownership_takes(malloc, 1)));\n"
     "void *__snag_lend(char *p);\n"
     "void __snag_keep(const void *p) __attribute__((ownership_holds(malloc, 1)));\n";
 
