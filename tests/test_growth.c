@@ -171,6 +171,37 @@ static void a_leak_from_the_start_takes_a_period_and_is_possible_before(void **u
     growth_free(scene.growth);
 }
 
+/* Well known, then it fills up to ten times of it, ever slower: no leak, however high. */
+static void what_slackens_is_no_alarm(void **unused)
+{
+    (void)unused;
+    struct scene scene = scene_new(10);
+    for (uint64_t tick = 0; tick < 4 * PERIOD; tick++) {
+        double since = tick > 2 * PERIOD ? (double)(tick - 2 * PERIOD) : 0;
+        begin(&scene);
+        give(&scene, 1, 0, 100 + (uint64_t)(900 * (1 - exp(-since / 16))), GROWTH_UNKNOWN);
+        end(&scene);
+        struct growth_finding found;
+        if (find(&scene, 1, 0, &found))
+            assert_int_equal(found.level, GROWTH_POSSIBLE);
+    }
+    growth_free(scene.growth);
+}
+
+static void a_jump_does_not_rise(void **unused)
+{
+    (void)unused;
+    struct scene scene = scene_new(10);
+    for (uint64_t tick = 0; tick < 3 * PERIOD; tick++) {
+        begin(&scene);
+        give(&scene, 1, 0, 100 + tick / 10 + (tick > 2 * PERIOD ? 3000 : 0), GROWTH_UNKNOWN);
+        end(&scene);
+        struct growth_finding found;
+        assert_false(find(&scene, 1, 0, &found));
+    }
+    growth_free(scene.growth);
+}
+
 static void a_limit_near_is_told_before_it_is_reached(void **unused)
 {
     (void)unused;
@@ -423,6 +454,8 @@ int main(void)
         cmocka_unit_test(an_alarm_comes_once_then_at_doublings_then_ends),
         cmocka_unit_test(what_is_released_again_ends_the_alarm_at_once),
         cmocka_unit_test(a_leak_from_the_start_takes_a_period_and_is_possible_before),
+        cmocka_unit_test(what_slackens_is_no_alarm),
+        cmocka_unit_test(a_jump_does_not_rise),
         cmocka_unit_test(a_limit_near_is_told_before_it_is_reached),
         cmocka_unit_test(the_group_that_grows_is_the_one_told),
         cmocka_unit_test(a_group_that_comes_later_was_at_nothing_before),
