@@ -160,7 +160,8 @@ typedef struct snag_profile snag_profile;
 
 /* Makes the inventory NAME. It exists for the rest of the process: there is no call to end it, so
  * the pointer stays good. NULL with errno: EEXIST (there is one, or NAME is a profile of snag's),
- * EINVAL (NAME is not [a-zA-Z0-9._-]{1,64}), ENOMEM, ENOSPC (256 inventories). */
+ * EINVAL (NAME is not [a-zA-Z0-9._-]{1,64}), ENOMEM, ENOSPC (256 inventories), EBUSY (as above, in
+ * place of -EBUSY). */
 SNAG_API snag_profile *snag_profile_new(const char *name);
 
 /* The inventory NAME, or NULL with errno ENOENT. */

@@ -53,7 +53,7 @@ struct handle_holder {
 /* Handles of one holder that came between `from_ns` and the `from_ns` of the next newer cohort.
  * Old cohorts are wide, new ones narrow: neighbours are joined when together they are not wider
  * than half the age of the younger end (as in the exponential histograms of Datar, Gionis, Indyk
- * and Motwani, 2002). */
+ * and Motwani, 2002). The newest of several may be empty. */
 struct handle_cohort {
     uint64_t from_ns;  /* CLOCK_MONOTONIC */
     uint64_t later_ns; /* sum over its handles of time_ns - from_ns */
