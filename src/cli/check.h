@@ -81,6 +81,7 @@ struct resource {
 struct table {
     struct list resources; /* struct resource; a later row of the same maker wins */
     struct list takes;     /* struct releaser */
+    struct list keeps;     /* the same, when they return 0 */
     struct list borrows;   /* patterns */
     struct list ends;      /* patterns */
 };
@@ -94,6 +95,7 @@ const struct resource *table_maker(const struct table *table, const char *name);
 /* The first row that NAME releases, and by which argument. */
 const struct resource *table_releaser(const struct table *table, const char *name, int *argument);
 bool table_taken(const struct table *table, const char *name, int argument);
+int table_kept(const struct table *table, const char *name); /* an argument, or 0 */
 bool table_borrows(const struct table *table, const char *name);
 bool table_ends(const struct table *table, const char *name);
 

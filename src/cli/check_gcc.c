@@ -138,6 +138,10 @@ static void read_diagnostic(struct check *check, struct work *work, struct json_
         return;
     if (site->variable)
         finding.variable = site->variable;
+    if (finding.variable && strncmp(finding.variable, "__snag", 6) == 0)
+        finding.variable = NULL;
+    if (finding.kind == LEAK && finding.variable && strchr(finding.variable, '['))
+        return; /* it loses elements of arrays in loops */
     finding.maker = site->resource->maker;
     finding.made = site->line;
     if (finding.kind == LEAK && site->lost) {

@@ -104,6 +104,9 @@ static char *raw_text(const struct writer *writer, size_t from, size_t end)
 }
 
 static void write_tokens(struct writer *writer, size_t from, size_t end);
+static size_t postfix_start(const struct writer *writer, size_t end);
+static void write_given(struct writer *writer, const struct arguments *arguments, size_t number,
+                        bool is_taken);
 
 static bool read_arguments(const struct writer *writer, size_t open, struct arguments *arguments)
 {
@@ -126,6 +129,18 @@ static bool read_arguments(const struct writer *writer, size_t open, struct argu
     return true;
 }
 
+/* Behind the casts of `(void *)(long)fd`, whose white space is written: a number that becomes a
+ * pointer is lost to an analyzer. */
+static size_t skip_casts(struct writer *writer, size_t first, size_t end)
+{
+    size_t from = postfix_start(writer, end);
+    if (from == end || from <= first || !is(writer, from - 1, ")"))
+        return first;
+    for (size_t i = first; i < from; i++)
+        write_gap(writer, i);
+    return from;
+}
+
 /* All arguments but KEPT (from 1; 0: none) for their effects, each followed by a comma. */
 static void write_effects(struct writer *writer, const struct arguments *arguments, size_t kept)
 {
@@ -133,7 +148,8 @@ static void write_effects(struct writer *writer, const struct arguments *argumen
         if (i + 1 == kept)
             continue;
         model_print(writer->model, "(void)(");
-        write_tokens(writer, arguments->first[i], arguments->end[i]);
+        write_tokens(writer, skip_casts(writer, arguments->first[i], arguments->end[i]),
+                     arguments->end[i]);
         write_gap(writer, arguments->end[i]);
         model_print(writer->model, "), ");
     }
@@ -285,6 +301,14 @@ static void write_stored(struct writer *writer, size_t name, const struct argume
                 kind, number, good);
     if (resource->count == 2)
         model_print(writer->model, "__snag_to[1] = __snag_fd_%zu(); ", second);
+    char *maker = word_of(writer, name);
+    for (size_t i = 0; i < arguments->count; i++)
+        if (writer->model->dialect == FOR_CLANG &&
+            table_taken(writer->model->table, maker, (int)i + 1)) {
+            write_given(writer, arguments, i, true);
+            model_print(writer->model, "0; ");
+        }
+    free(maker);
     model_print(writer->model, "} (__snag_new %s) ? __snag_done_%d() : __snag_failed_%d(); })",
                 good, resource->fails, resource->fails);
 }
@@ -452,6 +476,50 @@ static void write_lending_call(struct writer *writer, size_t name,
     model_print(writer->model, ")");
 }
 
+/* Whether a function of this file is among the arguments: it may be called back with the rest. */
+static bool has_callback(const struct writer *writer, const struct arguments *arguments)
+{
+    bool found = false;
+    for (size_t i = 0; i < arguments->count && !found; i++) {
+        char *name = word_of(writer, arguments->first[i]);
+        found = arguments->end[i] == arguments->first[i] + 1 && unit_function(writer->unit, name);
+        free(name);
+    }
+    return found;
+}
+
+/* A call that owns an argument when it returns 0, and only then. What it is told beside that (as
+ * epoll_ctl by a structure that names the descriptor again) is hidden: it would count as given away
+ * at once. */
+static bool write_keeper(struct writer *writer, size_t name, const struct arguments *arguments)
+{
+    char *function = word_of(writer, name);
+    size_t kept = (size_t)table_kept(writer->model->table, function);
+    free(function);
+    if (!kept || kept > arguments->count || writer->model->dialect != FOR_CLANG)
+        return false;
+    model_print(writer->model, "({ __auto_type __snag_result = ");
+    model_add(writer->model, writer->tokens[name].at, writer->tokens[name].length);
+    model_print(writer->model, "(");
+    for (size_t i = 0; i < arguments->count; i++) {
+        size_t first = arguments->first[i], end = arguments->end[i];
+        bool is_hidden = is(writer, first, "&");
+        if (is_hidden) {
+            model_print(writer->model, "((__typeof__(");
+            write_raw(writer, first, end);
+            model_print(writer->model, "))__snag_lend((char *)0))");
+        } else {
+            write_tokens(writer, first, end);
+        }
+        write_gap(writer, end);
+        model_print(writer->model, i + 1 < arguments->count ? "," : ");");
+    }
+    model_print(writer->model, " if (__snag_result > 0) __snag_end(); if (__snag_result == 0) { ");
+    write_given(writer, arguments, kept - 1, true);
+    model_print(writer->model, "0; } __snag_result; })");
+    return true;
+}
+
 /* A call of something that the table does not know, or knows to take what it is given. */
 static void write_other(struct writer *writer, size_t name, const struct arguments *arguments)
 {
@@ -473,7 +541,8 @@ static void write_other(struct writer *writer, size_t name, const struct argumen
         if (!is_known || is_taken)
             write_given(writer, arguments, i, is_taken);
     }
-    if (is_known && !is_ours && !gives && model->dialect == FOR_CLANG)
+    if (is_known && !is_ours && !gives && !has_callback(writer, arguments) &&
+        model->dialect == FOR_CLANG)
         write_lending_call(writer, name, arguments);
     else
         write_plain_call(writer, name);
@@ -515,7 +584,8 @@ static void write_call(struct writer *writer, size_t name)
         return;
     if (made || released)
         write_plain_call(writer, name);
-    else if (is_member || !write_free(writer, name, &arguments))
+    else if (is_member ||
+             (!write_free(writer, name, &arguments) && !write_keeper(writer, name, &arguments)))
         write_other(writer, name, &arguments);
 }
 

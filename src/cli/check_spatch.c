@@ -216,10 +216,21 @@ static const char *find_word(const char *text, const char *name)
     return NULL;
 }
 
-/* Whether something in the text, a few lines of source, releases or copies the variable. */
-static bool is_handled(const char *text, const struct site *site)
+static bool any_called(const char *text, const struct list *functions)
+{
+    for (size_t i = 0; i < functions->count; i++)
+        if (find_word(text, ((struct releaser *)functions->items[i])->name))
+            return true;
+    return false;
+}
+
+/* Whether something in the text, a few lines of source, releases, gives away or copies the
+ * variable. */
+static bool is_handled(const char *text, const struct site *site, const struct table *table)
 {
     const char *at = text;
+    if (any_called(text, &table->takes) || any_called(text, &table->keeps))
+        return true;
     for (int i = 0; i < site->resource->releaser_count; i++)
         if (find_word(text, site->resource->releasers[i].name))
             return true;
@@ -237,7 +248,8 @@ static bool is_handled(const char *text, const struct site *site)
 }
 
 /* The lines after FROM up to TO; a later TO than FROM, as the source stands. */
-static bool lines_handle(const char *file, unsigned from, unsigned to, const struct site *site)
+static bool lines_handle(const char *file, unsigned from, unsigned to, const struct site *site,
+                         const struct table *table)
 {
     size_t length;
     char *text = text_read(file, &length), *start = text;
@@ -252,7 +264,7 @@ static bool lines_handle(const char *file, unsigned from, unsigned to, const str
     }
     if (end)
         *end = 0;
-    bool handled = !start || to <= from || is_handled(start, site);
+    bool handled = !start || to <= from || is_handled(start, site, table);
     free(text);
     return handled;
 }
@@ -294,7 +306,7 @@ static void read_line(struct check *check, struct work *work, char *text)
                                .variable = site->variable,
                                .maker = site->resource->maker,
                                .made = made };
-    if (finding.kind == LEAK && lines_handle(file, made, line, site))
+    if (finding.kind == LEAK && lines_handle(file, made, line, site, &check->table))
         return;
     findings_add(&check->findings, TOOL_SPATCH, finding);
 }

@@ -118,7 +118,7 @@ static const char *read_words(struct list *list, char **rest, bool is_releaser)
     for (char *word; (word = strtok_r(NULL, " \t", rest));) {
         struct releaser *releaser = checked_alloc(sizeof *releaser);
         if (is_releaser && !read_releaser(word, releaser))
-            return "take wants FUNCTION:ARGUMENT";
+            return "take and keep want FUNCTION:ARGUMENT";
         list_add(list, is_releaser ? (void *)releaser : (void *)text_copy(word, strlen(word)));
     }
     return list->count > before ? NULL : "nothing is named";
@@ -134,11 +134,13 @@ static const char *read_line(struct table *table, char *line)
         return read_maker(table, &rest);
     if (strcmp(kind, "take") == 0)
         return read_words(&table->takes, &rest, true);
+    if (strcmp(kind, "keep") == 0)
+        return read_words(&table->keeps, &rest, true);
     if (strcmp(kind, "borrow") == 0)
         return read_words(&table->borrows, &rest, false);
     if (strcmp(kind, "end") == 0)
         return read_words(&table->ends, &rest, false);
-    return "a line begins with make, take, borrow or end";
+    return "a line begins with make, take, keep, borrow or end";
 }
 
 bool table_read(struct table *table, const char *path)
@@ -224,6 +226,16 @@ bool table_taken(const struct table *table, const char *name, int argument)
             return true;
     }
     return false;
+}
+
+int table_kept(const struct table *table, const char *name)
+{
+    for (size_t i = 0; i < table->keeps.count; i++) {
+        const struct releaser *one = table->keeps.items[i];
+        if (strcmp(one->name, name) == 0)
+            return one->argument;
+    }
+    return 0;
 }
 
 static bool any_matches(const struct list *patterns, const char *name)
