@@ -255,11 +255,9 @@ static double highest_of(const double *row, size_t count)
 static bool adds_evenly(const double *row, size_t count)
 {
     const double *end = row + count - LONG_A_PERIOD;
-    double high = highest_of(end, LONG_A_PERIOD);
-    double high_grown = high - highest_of(row, LONG_A_PERIOD);
+    double high_grown = highest_of(end, LONG_A_PERIOD) - highest_of(row, LONG_A_PERIOD);
     double low_grown = lowest_of(end, LONG_A_PERIOD) - lowest_of(row, LONG_A_PERIOD);
-    double more = high_grown - 1.3 * low_grown;
-    return more <= 0 || more * more <= high;
+    return high_grown <= 1.3 * low_grown;
 }
 
 static bool higher_each_hour(const double *row)
