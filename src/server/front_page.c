@@ -99,7 +99,7 @@ static void html_front(struct exchange *exchange, const struct facts *facts)
     sink_puts(sink, "\n</table>\n<h2>What there is now</h2>\n<table>\n");
     struct report_entry entry = { .report = NULL };
     while (report_next(exchange->site->lab, &entry)) {
-        char href[100];
+        char href[160];
         report_path(&entry, href, sizeof href);
         sink_printf(sink, "<tr><td class=\"n\">%s<td>%s",
                     page_count(exchange, &entry, text, sizeof text),
@@ -138,7 +138,7 @@ static void text_front(struct exchange *exchange, const struct facts *facts)
     sink_puts(sink, "\n\n");
     struct report_entry entry = { .report = NULL };
     while (report_next(exchange->site->lab, &entry)) {
-        char path[100];
+        char path[160];
         report_path(&entry, path, sizeof path);
         sink_printf(sink, "%8s %s%-*s %s", page_count(exchange, &entry, text, sizeof text),
                     entry.part > 0 ? "  " : "", entry.part > 0 ? 10 : 12, entry.name, path);
