@@ -491,6 +491,134 @@ static void scene_behind(void)
     look_away(&looked);
 }
 
+/* ---- pools ---- */
+
+static int listening(void)
+{
+    struct sockaddr_in address = loopback(0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0)
+        abort();
+    return fd;
+}
+
+static void accepts_one(void)
+{
+    accept(listening(), NULL, NULL);
+}
+
+static void polls_one_listener(void)
+{
+    struct pollfd one = { listening(), POLLIN, 0 };
+    poll(&one, 1, -1);
+}
+
+static void polls_two(void)
+{
+    polls(NULL);
+}
+
+static void selects_two(void)
+{
+    int fds[] = { eventfd(0, EFD_CLOEXEC), eventfd(0, EFD_CLOEXEC) };
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(fds[0], &set);
+    FD_SET(fds[1], &set);
+    select((fds[0] > fds[1] ? fds[0] : fds[1]) + 1, &set, NULL, NULL, NULL);
+}
+
+static void loops(void)
+{
+    loops_in_epoll(NULL);
+}
+
+static void sleeps_long(void)
+{
+    sleep(7200);
+}
+
+static void polls_one_peer(void)
+{
+    struct pollfd one = { call_peer(peer(0, false)), POLLIN, 0 };
+    poll(&one, 1, -1);
+}
+
+/* A pool whose threads take turns at `what` under a mutex, or a rwlock. */
+struct turns {
+    void (*what)(void);
+    pthread_mutex_t mutex;
+    pthread_rwlock_t rwlock;
+};
+
+static void *takes_turns(void *argument)
+{
+    struct turns *turns = argument;
+    pthread_mutex_lock(&turns->mutex);
+    turns->what();
+    abort();
+}
+
+static void *writes_in_turns(void *argument)
+{
+    struct turns *turns = argument;
+    pthread_rwlock_wrlock(&turns->rwlock);
+    turns->what();
+    abort();
+}
+
+/* The holder is the first to start. */
+static void start_pool(struct turns *turns, void *(*body)(void *), const char *holder)
+{
+    start(holder, body, turns);
+    sleep_ms(100);
+    for (int i = 0; i < 3; i++)
+        start("follower", body, turns);
+}
+
+#define TURNS(what)                                                                                \
+    {                                                                                              \
+        (what), PTHREAD_MUTEX_INITIALIZER, PTHREAD_RWLOCK_INITIALIZER                              \
+    }
+
+/* Whoever waits for a lock whose holder waits for work is at work, too. */
+static void scene_pools(void)
+{
+    static struct turns mutexes[] = { TURNS(accepts_one), TURNS(polls_one_listener),
+                                      TURNS(polls_two), TURNS(selects_two), TURNS(loops) };
+    static struct turns rwlock = TURNS(accepts_one);
+    size_t count = sizeof mutexes / sizeof *mutexes;
+    for (size_t i = 0; i < count; i++)
+        start_pool(&mutexes[i], takes_turns, "leader");
+    start_pool(&rwlock, writes_in_turns, "leader");
+    settle();
+    struct looked looked = look(HOUR, 0);
+    expect_count(&looked, 0);
+    assert_true(looked.facts.threads->count >= 4 * (count + 1));
+    look_away(&looked);
+}
+
+/* ... and whoever waits for one whose holder waits for anything else is not. */
+static void scene_no_pools(void)
+{
+    static struct turns peer_polled = TURNS(polls_one_peer), asleep = TURNS(sleeps_long);
+    start_pool(&peer_polled, takes_turns, "asks");
+    start_pool(&asleep, writes_in_turns, "sleeps");
+    settle();
+    struct looked looked = look(HOUR, 0);
+    expect_count(&looked, 2);
+    bool sleep_first = strstr(looked.list->findings[0].sentence, "sleeps,") != NULL;
+    expect(&looked, sleep_first ? 0 : 1, FINDING_BEHIND,
+           "3 threads have waited for up to 60 min for a rwlock held by sleeps, which "
+           "has been in * for 60 min, waiting for a sleep");
+    expect(&looked, sleep_first ? 1 : 0, FINDING_BEHIND,
+           "3 threads have waited for up to 60 min for a mutex held by asks, which "
+           "has been in poll() for 60 min on tcp 127.0.0.1:* ESTABLISHED");
+    look_away(&looked);
+}
+
+/* ---- chains ---- */
+
 static void *locks_a_then(void *other)
 {
     pthread_mutex_lock(&b);
@@ -741,6 +869,8 @@ SCENE(idle)
 SCENE(deadlock)
 SCENE(lost)
 SCENE(behind)
+SCENE(pools)
+SCENE(no_pools)
 SCENE(chain)
 SCENE(blocked)
 SCENE(close_wait)
@@ -753,6 +883,7 @@ SCENE(all)
 static const struct CMUnitTest scenes[] = {
     cmocka_unit_test(play_idle),         cmocka_unit_test(play_deadlock),
     cmocka_unit_test(play_lost),         cmocka_unit_test(play_behind),
+    cmocka_unit_test(play_pools),        cmocka_unit_test(play_no_pools),
     cmocka_unit_test(play_chain),        cmocka_unit_test(play_blocked),
     cmocka_unit_test(play_close_wait),   cmocka_unit_test(play_few_close_wait),
     cmocka_unit_test(play_unread),       cmocka_unit_test(play_many_descriptors),

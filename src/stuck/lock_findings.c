@@ -222,6 +222,13 @@ static bool is_lock(enum wait_kind kind)
            kind == WAIT_LIBRARY;
 }
 
+/* Whether WAIT is for a mutex or rwlock that ROOT holds while it waits for work: a pool whose
+ * threads take turns, or that is kept from running until it is needed. */
+static bool is_pool(const struct wait *wait, const struct wait *root)
+{
+    return (wait->kind == WAIT_MUTEX || wait->kind == WAIT_RWLOCK) && root->idle;
+}
+
 /* Everybody who waits for a lock, or is lost, and is in or behind no deadlock. */
 static size_t gather(const struct diagnosis *diagnosis, struct waiter *waiters)
 {
@@ -235,6 +242,8 @@ static size_t gather(const struct diagnosis *diagnosis, struct waiter *waiters)
         if (waits->waits[waiter.root].cycle != SIZE_MAX)
             continue;
         const struct wait *root = &waits->waits[waiter.root];
+        if (!waiter.lost && is_pool(wait, root))
+            continue;
         if (waiter.lost && root->holder_gone)
             waiter.object = root->object; /* several may be the first behind it */
         else if (waiter.root == i && !waiter.lost)

@@ -19,7 +19,11 @@
  * futex, an epoll or a set of several descriptors, a connection to accept, a request of a
  * client (a socket that was accepted), a pipe or an unnamed socket pair to read, an eventfd, a
  * timer, a signal, a child, a thread's end, a message. Whoever waits for work waits like that.
- * Such a thread is told of where a lock that others wait for is held by it. */
+ * Such a thread is told of where a lock that others wait for is held by it; but not where it waits
+ * for work that may come from anybody: in an epoll, a set of several descriptors, or for a
+ * connection to accept (wait.idle). Then those who wait for its mutex or rwlock are a pool that
+ * takes turns at that, or that the holder keeps from running until it has work for them, and are
+ * no finding, however long. Any other holder makes one: it runs, sleeps, reads from one peer ... */
 #ifndef SNAG_STUCK_RULES_H
 #define SNAG_STUCK_RULES_H
 

@@ -108,8 +108,8 @@ static const char *fd_detail(struct finder *finder, const struct wait *wait)
             sink_puts(sink, i ? "; " : "");
             put_fd(finder, sink, wait->fds[i], false);
         }
-        if (wait->fd_count > SHOWN_FDS)
-            sink_printf(sink, "; and %zu more", wait->fd_count - SHOWN_FDS);
+        if (wait->fd_total > SHOWN_FDS)
+            sink_printf(sink, "; and %zu more", wait->fd_total - SHOWN_FDS);
     } else {
         put_fd(finder, sink, wait->fd, true);
     }
@@ -133,7 +133,7 @@ static const char *set_text(struct finder *finder, size_t index)
         return finder_text(finder, "%s or %s", fd_text(finder, wait->fds[0]),
                            fd_text(finder, wait->fds[1]));
     if (wait->fd < 0)
-        return counted(finder, call->class == CALL_SELECT ? "select" : "poll", wait->fd_count);
+        return counted(finder, call->class == CALL_SELECT ? "select" : "poll", wait->fd_total);
     const struct descriptor *epoll =
         finder->set->fds ? fd_dump_find(finder->set->fds, wait->fd) : NULL;
     return epoll ? counted(finder, "epoll", epoll->watched) : "epoll";
@@ -146,9 +146,11 @@ void fd_name(struct finder *finder, size_t index)
         file_lock_name(finder, index);
         return;
     }
-    const struct descriptor *queue = wait->kind == WAIT_IPC && finder->set->fds
-                                         ? fd_dump_find(finder->set->fds, wait->fd)
-                                         : NULL;
+    const struct descriptor *descriptor =
+        finder->set->fds && wait->fd >= 0 ? fd_dump_find(finder->set->fds, wait->fd) : NULL;
+    const struct descriptor *queue = wait->kind == WAIT_IPC ? descriptor : NULL;
+    if (wait->kind == WAIT_FD && descriptor && descriptor->state)
+        wait->idle |= strcmp(descriptor->state, "LISTEN") == 0; /* a poll of one */
     if (queue)
         wait->text = finder_text(finder, "message queue %s", queue->target);
     else

@@ -124,6 +124,7 @@ static void fd_find(struct finder *finder, size_t index, const struct call *call
     wait->kind = WAIT_FD;
     wait->fd = int_argument(thread->arguments[call->subject]);
     wait->writes = call->class == CALL_WRITES;
+    wait->idle = strcmp(call->name, "accept") == 0 || strcmp(call->name, "accept4") == 0;
     wait->timed = call->timeout != ARGUMENT_NONE && thread->arguments[call->timeout] != 0;
 }
 
@@ -139,7 +140,7 @@ static void moves_find(struct finder *finder, size_t index, const struct call *c
     fds[0] = int_argument(thread->arguments[0]);
     fds[1] = int_argument(thread->arguments[strcmp(call->name, "tee") == 0 ? 1 : 2]);
     wait->fds = fds;
-    wait->fd_count = 2;
+    wait->fd_count = wait->fd_total = 2;
 }
 
 static void epoll_find(struct finder *finder, size_t index, const struct call *call)
@@ -148,6 +149,7 @@ static void epoll_find(struct finder *finder, size_t index, const struct call *c
     struct wait *wait = &finder->set->waits[index];
     uint64_t timeout = thread->arguments[call->timeout];
     wait->kind = WAIT_FDS;
+    wait->idle = true;
     wait->fd = int_argument(thread->arguments[0]);
     wait->timed =
         strcmp(call->name, "epoll_pwait2") == 0 ? timeout != 0 : int_argument(timeout) >= 0;

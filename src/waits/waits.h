@@ -58,13 +58,16 @@ struct wait {
     const char *call;   /* the library's function that waits, "sem_wait"; NULL not known */
     int fd;             /* the descriptor, also the epoll's own; -1 */
     const int *fds;     /* WAIT_FDS: those in the set (of poll and select), at most ... */
-    size_t fd_count;    /* ... so many */
+    size_t fd_count;    /* ... so many; of ... */
+    size_t fd_total;    /* ... so many, which may be more than are looked at */
     uint64_t object;    /* the lock's address; 0 */
     const char *variable; /* the static variable that it is in, of those waited for long; NULL */
     pid_t holder; /* the thread (for file locks and children the process) waited for; 0 unknown */
     bool holder_gone; /* a lock whose owner no longer exists */
     bool timed;       /* the wait ends by itself at some time */
     bool writes;      /* WAIT_FD: for room to write, and not for something to read */
+    bool idle;        /* WAIT_FD, WAIT_FDS: as one waits for work that may come from anybody: for an
+                         epoll, for a set of several, for a connection to accept */
     size_t next;      /* index in the thread dump of the thread waited for; SIZE_MAX: none known */
     bool never;   /* can never go on: on a cycle, behind one, behind a lock whose owner is gone */
     size_t cycle; /* number of the cycle it is on; SIZE_MAX: none */

@@ -17,6 +17,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -324,6 +325,25 @@ static NOINLINE void in_poll(struct way *way)
     STAY();
 }
 
+/* Of more than are looked at, the same one again and again; the rest of the set is off. */
+static NOINLINE void in_poll_of_many(struct way *way)
+{
+    static struct pollfd fds[3000];
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (size_t i = 0; i < 3000; i++)
+        fds[i] = (struct pollfd){ i > 0 && i < 2900 ? fds[0].fd
+                                  : i               ? -1
+                                                    : new_pipe(way, 0),
+                                  POLLIN, 0 };
+    snprintf(way->detail, sizeof way->detail, "and 2892 more");
+    way->fd = -1;
+    poll(fds, 3000, -1);
+    STAY();
+}
+
 static NOINLINE void in_poll_of_one(struct way *way)
 {
     struct pollfd fd = { new_pipe(way, 0), POLLIN, 0 };
@@ -525,6 +545,7 @@ const struct kind_of_wait ways_fds[] = {
     { "recv of a socket pair", in_socketpair, "unix" },
     { "accept of a Unix socket", in_unix_accept, NULL },
     { "poll", in_poll, "poll[3 fds]" },
+    { "poll of many", in_poll_of_many, "poll[2900 fds]" },
     { "poll of one", in_poll_of_one, "pipe" },
     { "poll of none", in_poll_of_none, "sleep" },
     { "ppoll", in_ppoll, "poll[2 fds]" },
