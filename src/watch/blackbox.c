@@ -87,7 +87,7 @@ static void program_of(struct lab *lab, char *name, size_t size)
     char path[512];
     lab_program(lab, path, sizeof path);
     const char *last = strrchr(path, '/');
-    snprintf(name, size, "%s", last ? last + 1 : path);
+    snprintf(name, size, "%.*s", (int)size - 1, last ? last + 1 : path);
     for (char *at = name; *at; at++)
         if (!is_plain(*at))
             *at = '_';
