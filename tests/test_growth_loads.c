@@ -251,8 +251,9 @@ struct leak {
 struct watching {
     bool with_old;
     double days;
-    double limit;     /* 0: none */
-    double days_more; /* after the first alarm: is it told again, and when? */
+    double limit;      /* 0: none */
+    double days_more;  /* after the first alarm: is it told again, and when? */
+    double level_most; /* of the load; 0: as it comes */
 };
 
 struct watched {
@@ -524,6 +525,8 @@ static void planted(enum load load, const struct leak *leak, const struct watchi
         seed(seeds() + UINT64_C(77) + (uint64_t)load * 1000003 + (uint64_t)(run / 2));
         struct service service;
         service_begin(&service, load, watching->limit > 0 ? 10 : 60);
+        if (watching->level_most > 0)
+            service.level = fmin(service.level, watching->level_most);
         struct watching this = *watching;
         this.with_old = run % 2;
         struct leak planted = *leak;
@@ -604,7 +607,8 @@ static void slow_leaks_are_found(void **unused)
 {
     (void)unused;
     struct totals totals = { 0 };
-    struct watching watching = { .days = 90 };
+    /* By counts it must be a tenth of what is there, in five days. */
+    struct watching watching = { .days = 90, .level_most = 300 };
     static const enum load steady[] = { CONSTANT, NOISE, DAILY, WEEKLY };
     struct leak slow = { .per_second = 100 / HOUR };
     printf("1 leaks an hour\n");
