@@ -2,10 +2,13 @@
  *
  * Everything a dump knows comes through here: files under /proc/PID, opened
  * relative to descriptors that are kept (so a chroot after start changes
- * nothing), and memory by process_vm_readv, where an address that is not mapped is
- * an error and never a fault. */
+ * nothing), and memory by the kernel, where an address that is not mapped is an
+ * error and never a fault. A page that nobody might ever bring counts as not mapped: a dump waits
+ * for no file system and no userfaultfd (pages.h). */
 #ifndef SNAG_BASE_TARGET_H
 #define SNAG_BASE_TARGET_H
+
+#include "base/pages.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +25,7 @@ struct target {
     pid_t live_tid;  /* that thread */
     int mem_fd;      /* its `mem`, for kernels that refuse process_vm_readv; -1 without */
     bool vm_refused; /* process_vm_readv answered EPERM or ENOSYS once: use mem_fd */
+    struct page_gate gate;
     pid_t own_tid;   /* the thread that looks, left out of lists; 0 outside the target */
     pid_t voice_tid; /* the one that writes its log, too; 0: there is none */
 };
@@ -40,8 +44,17 @@ void target_close(struct target *target);
  * the first unreadable page), or a negative errno when not even the first. */
 ssize_t target_read(struct target *target, uint64_t address, void *bytes, size_t length);
 
+/* As target_read, but ends at the first page that is not in memory: for what is read ahead of its
+ * being wanted. */
+ssize_t target_read_ahead(struct target *target, uint64_t address, void *bytes, size_t length);
+
 /* As target_read, all or nothing. */
 bool target_read_all(struct target *target, uint64_t address, void *bytes, size_t length);
+
+/* Whether files on DEVICE, or on the way to PATH, can be opened and read without waiting for
+ * anybody. */
+bool target_device_answers(struct target *target, uint64_t device);
+bool target_path_answers(struct target *target, const char *path);
 
 /* Reads the file PATH below the directory DIRECTORY_FD into TEXT (at most
  * SIZE-1 bytes, always terminated). Returns the length or a negative errno. */

@@ -1,10 +1,11 @@
 /* stack_copy.c: a blocked thread's stack, copied without its help; see
  * stack_copy.h.
  *
- * The kernel copies page by page and stops at the first that is not readable,
- * so a stack that ends within the wanted length is a short read and a wild
- * stack pointer is an error. One call costs about 4 us, of which 16 KiB is hardly more than 2; most
- * stacks end before that. */
+ * What is in memory from the stack pointer up, at most 16 KiB, which holds most
+ * stacks whole; a wild stack pointer is an error. Above the top there may be anything, a file on a
+ * dead mount too, so the copy ends at the first page that would have to be brought. Where a
+ * stack goes on behind such a page (a frame with an array that nobody wrote to), the
+ * unwinder reads there what it wants. */
 #include "capture/stack_copy.h"
 
 #include "base/target.h"
@@ -35,12 +36,14 @@ bool stack_copy(struct target *target, const struct stack_buffer *buffer, struct
     copy->bytes = buffer->bytes;
     copy->length = 0;
     copy->low = sp > RED_ZONE ? sp - RED_ZONE : sp;
-    ssize_t got = target_read(target, copy->low, buffer->bytes, buffer->size);
+    ssize_t got = target_read_ahead(target, copy->low, buffer->bytes, buffer->size);
     if (got < 0 || copy->low + (uint64_t)got < sp + sizeof(uint64_t)) {
         /* The red zone may reach into a guard page that the thread has never touched. */
         copy->low = sp;
-        got = target_read(target, copy->low, buffer->bytes, buffer->size);
+        got = target_read_ahead(target, copy->low, buffer->bytes, buffer->size);
     }
+    if (got < (ssize_t)sizeof(uint64_t)) /* in swap or never touched, if it is any stack */
+        got = target_read(target, copy->low, buffer->bytes, sizeof(uint64_t));
     if (got < (ssize_t)sizeof(uint64_t))
         return false;
     copy->length = (size_t)got;

@@ -11,7 +11,7 @@
 #include "base/target.h"
 #include "modules/code_maps.h"
 #include "modules/elf_image.h"
-#include "modules/maps.h"
+#include "base/maps.h"
 #include "modules/module_list.h"
 
 #include <errno.h>

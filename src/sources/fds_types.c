@@ -3,11 +3,12 @@
  * stat on a dead network mount hangs for ever, so nothing is asked that might
  * need a server. fdinfo tells the mount on which the descriptor was opened (also when
  * it is hidden below another by now), mountinfo tells that mount's file system; only those on
- * the list below, which keep an open file's inode in memory, are asked, and with
+ * the list of local ones, which keep an open file's inode in memory, are asked, and with
  * AT_STATX_DONT_SYNC. A mount that is not listed any more (umount -l) is not asked either. */
 #include "sources/fds_types.h"
 
 #include "base/arena.h"
+#include "base/file_systems.h"
 #include "base/target.h"
 #include "sources/fds.h"
 #include "sources/fds_info.h"
@@ -30,23 +31,6 @@ struct local_mounts {
     size_t count;
 };
 
-/* Local disks and what the kernel makes up itself. Overlay passes the question on to such,
- * together with the wish not to ask any server. */
-static const char *const local_systems[] = {
-    "ext4",     "ext3",      "ext2",     "xfs",     "btrfs",    "f2fs",    "tmpfs",
-    "devtmpfs", "devpts",    "ramfs",    "rootfs",  "proc",     "sysfs",   "cgroup",
-    "cgroup2",  "overlay",   "squashfs", "erofs",   "vfat",     "iso9660", "bcachefs",
-    "mqueue",   "hugetlbfs", "debugfs",  "tracefs", "configfs",
-};
-
-static bool is_local(const char *name, size_t length)
-{
-    for (size_t i = 0; i < sizeof local_systems / sizeof *local_systems; i++)
-        if (strlen(local_systems[i]) == length && memcmp(local_systems[i], name, length) == 0)
-            return true;
-    return false;
-}
-
 static int compare_ids(const void *left, const void *right)
 {
     long a = *(const long *)left;
@@ -64,7 +48,7 @@ static void take_line(struct local_mounts *mounts, const char *line, const char 
     const char *name = separator + 3;
     const char *behind = memchr(name, ' ', (size_t)(end - name));
     const char *id = line;
-    if (behind && is_local(name, (size_t)(behind - name)))
+    if (behind && file_system_is_local(name, (size_t)(behind - name)))
         mounts->ids[mounts->count++] = (long)fd_info_number(&id, 10);
 }
 

@@ -55,11 +55,11 @@ static bool open_below(struct elf_file *file, int directory, const char *path)
     return false;
 }
 
-/* The same for a PATH of the target. */
-static bool open_in_root(struct elf_file *file, const struct target *target, const char *path)
+/* The same for a PATH of the target. A file that may not answer is as good as none. */
+static bool open_in_root(struct elf_file *file, struct target *target, const char *path)
 {
     char below[PATH_MAX];
-    if (path[0] != '/')
+    if (path[0] != '/' || !target_path_answers(target, path))
         return false;
     int length = snprintf(below, sizeof below, "root%s", path);
     return length > 0 && (size_t)length < sizeof below && open_below(file, target->live_fd, below);
@@ -162,6 +162,17 @@ static bool open_vdso(struct elf_file *file, struct target *target, const struct
     return false;
 }
 
+/* The program itself, wherever its file has gone. */
+static bool open_program(struct elf_file *file, struct target *target)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlinkat(target->live_fd, "exe", path, sizeof path - 1);
+    if (length <= 0)
+        return false;
+    path[length] = 0;
+    return target_path_answers(target, path) && open_below(file, target->live_fd, "exe");
+}
+
 bool elf_file_open(struct elf_file *file, struct target *target, const struct module *module)
 {
     *file = (struct elf_file){ .fd = -1 };
@@ -169,14 +180,16 @@ bool elf_file_open(struct elf_file *file, struct target *target, const struct mo
         return false;
     if (module->is_vdso)
         return open_vdso(file, target, module);
+    if (module->device != 0 && !target_device_answers(target, module->device))
+        return false;
     if (open_in_root(file, target, module->path) && keep_if_right(file, target, module))
         return true;
-    if (target->self && open_below(file, AT_FDCWD, module->path) &&
-        keep_if_right(file, target, module))
+    if (target->self && target_path_answers(target, module->path) &&
+        open_below(file, AT_FDCWD, module->path) && keep_if_right(file, target, module))
         return true;
     /* Removed or replaced: the program itself is still at hand, and with
      * CAP_CHECKPOINT_RESTORE everything that is mapped. */
-    if (open_below(file, target->live_fd, "exe") && keep_if_right(file, target, module))
+    if (open_program(file, target) && keep_if_right(file, target, module))
         return true;
     char path[64];
     snprintf(path, sizeof path, "map_files/%" PRIx64 "-%" PRIx64, module->start, module->end);
@@ -200,7 +213,7 @@ static bool checksum_is(int fd, uint32_t wanted)
     return got == 0 && sum == wanted;
 }
 
-static bool open_by_build_id(struct elf_file *file, const struct target *target,
+static bool open_by_build_id(struct elf_file *file, struct target *target,
                              const struct module *module)
 {
     if (module->build_id_length < 2)
@@ -218,8 +231,8 @@ static bool open_by_build_id(struct elf_file *file, const struct target *target,
     return false;
 }
 
-static bool open_by_link(struct elf_file *file, const struct target *target,
-                         const struct module *module, const struct elf_file *main)
+static bool open_by_link(struct elf_file *file, struct target *target, const struct module *module,
+                         const struct elf_file *main)
 {
     GElf_Word checksum;
     const char *name = dwelf_elf_gnu_debuglink(main->elf, &checksum);

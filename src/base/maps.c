@@ -4,9 +4,11 @@
  *
  * A service with ten thousand threads has twenty thousand lines here, nearly
  * all of them stacks, so the numbers are read by hand and nothing is copied. */
-#include "modules/maps.h"
+#include "base/maps.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
 static uint64_t read_hex(const char **text)
@@ -82,4 +84,10 @@ bool map_line_next(const char **text, struct map_line *line)
             return true;
     }
     return false;
+}
+
+int map_query(int fd, struct map_query *query)
+{
+    query->size = sizeof *query;
+    return ioctl(fd, _IOWR('f', 17, struct map_query), query) == 0 ? 0 : -errno;
 }
