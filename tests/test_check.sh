@@ -2,7 +2,7 @@
 # `snag check` against functions of which each says what is right or wrong with it, beside
 # what gcc's analyzer, clang's and cppcheck find in the same files by themselves.
 #
-# A wrong function counts as found when there is a finding of the wanted kind within three lines of the wanted
+# A wrong function counts as found when there is a finding of the wanted kind within five lines of the wanted
 # one. A right function with any finding is a false alarm.
 set -u
 . "$SNAG_SOURCE/tests/check/score.sh"

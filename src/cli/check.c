@@ -347,6 +347,8 @@ static void analyze(struct check *check, unsigned seconds)
     bool spatch = check->tools[TOOL_SPATCH] && spatch_prepare(check);
     for (size_t i = 0; i < check->works.count; i++) {
         struct work *work = check->works.items[i];
+        if (work->sites.count == 0)
+            continue; /* nothing is made there */
         if (check->tools[TOOL_CLANG] && write_model(work, check, FOR_CLANG))
             clang_start(check, work, &jobs);
         if (check->tools[TOOL_GCC] && write_model(work, check, FOR_GCC))

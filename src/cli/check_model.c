@@ -212,11 +212,14 @@ static void read_use(struct writer *writer, size_t name, struct site *site)
         if (from < end)
             site->variable = raw_text(writer, from, end);
     }
-    bool is_compared = is(writer, after, "==") || is(writer, after, "!=") ||
-                       is(writer, after, "<") || is(writer, after, ">=");
-    site->lost =
-        !is(writer, before, "=") && ((is(writer, after, ";") && starts_statement(writer, before)) ||
-                                     is_compared || is(writer, before, "!"));
+    static const char *const tests[] = { "==", "!=", "<", ">=", "?", "&&", "||" };
+    bool is_tested =
+        is(writer, before, "!") ||
+        (is(writer, after, ")") && is(writer, before, "(") && ends_head(writer, after));
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+        is_tested |= is(writer, after, tests[i]);
+    bool is_statement = is(writer, after, ";") && starts_statement(writer, before);
+    site->lost = !is(writer, before, "=") && (is_statement || is_tested);
 }
 
 static struct site *new_site(struct writer *writer, const struct resource *resource, size_t name,

@@ -58,7 +58,7 @@ score_count()
             if (file[i] != path[m] || at < first[i] || at > last[i]) continue
             if (what[i] == "right") { wrongly[i] = 1; continue }
             if (any == "" && index($0, "[" kind[i] "]") == 0) continue
-            if (at >= line[i] - 3 && at <= line[i] + 3) found[i] = 1
+            if (at >= line[i] - 5 && at <= line[i] + 5) found[i] = 1
         }
     }
     END {
