@@ -288,6 +288,7 @@ static struct trouble troubles[] = {
     { "none", NOTHING, NULL, false },
     { "descriptors-full", NOTHING, NULL, false },
     { "descriptors-few", NOTHING, NULL, false },
+    { "descriptors-none", NOTHING, NULL, false },
     { "descriptors-closed", NOTHING, NULL, false },
     { "all-deadlocked", NOTHING, NULL, false },
     { "malloc-held", NOTHING, NULL, false },

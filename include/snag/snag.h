@@ -111,6 +111,7 @@ typedef struct snag_options {
  *   -EADDRNOTAVAIL  the address is not one of this machine
  *   -ENOENT         the engine (libsnag-engine.so) was not found, or the
  *                   directory of a Unix socket does not exist
+ *   -ELIBBAD        the engine is of another version, or damaged
  *   -ENOTSUP        the program is linked statically: it cannot load the engine
  *   -ENOMEM, -EAGAIN and whatever else bind(2) or pthread_create(3) say.
  * With "off" it returns 0 and there is no listener.

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,10 @@ int engine_load(const struct engine_api **api, const char **note, char *error, s
 
 #else
 
-static const struct engine_api *loaded; /* guarded by the callers' lock */
-static pid_t loaded_by;
+/* Written under the callers' lock; and by a thread that nobody waited for (listener.c), whose
+ * engine is as good. */
+static _Atomic(const struct engine_api *) loaded;
+static _Atomic pid_t loaded_by;
 
 /* Beside libsnag (or the program, when snag is linked into it), where the
  * build and the installation put it; false when that is not known. */
@@ -50,7 +53,7 @@ static bool path_beside(char *path, size_t size)
         return false;
     int length = snprintf(path, size, "%.*s/%s", (int)(slash - info.dli_fname), info.dli_fname,
                           SNAG_ENGINE_NAME);
-    return length > 0 && (size_t)length < size && access(path, R_OK) == 0;
+    return length > 0 && (size_t)length < size && access(path, F_OK) == 0;
 }
 
 static bool under_valgrind(void)
@@ -71,10 +74,49 @@ static bool is_static_program(void)
     return !has_interpreter;
 }
 
-static void *open_engine(const char **note)
+/* Why the engine could not be opened: of several causes the first that is more than "not there". */
+struct failure {
+    int error;
+    char words[300];
+};
+
+static bool ends_with(const char *words, const char *end)
 {
-    static const char shared_heap[] =
-        "the engine shares the service's heap: the loader gave no namespace of its own";
+    size_t length = strlen(words);
+    size_t end_length = strlen(end);
+    return length >= end_length && strcmp(words + length - end_length, end) == 0;
+}
+
+/* The loader tells no errno. It ends its words with those for one, in the language of the locale;
+ * where it does not, the file is there and is not what it should be. */
+static int errno_of(const char *words)
+{
+    static const int known[] = { ENOENT, EMFILE, ENFILE, ENOMEM, EACCES, EPERM, ELOOP, EIO };
+    char text[128];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (ends_with(words, strerror_r(known[i], text, sizeof text)))
+            return known[i];
+    return ELIBBAD;
+}
+
+static void keep_failure(struct failure *failure)
+{
+    const char *words = dlerror();
+    int error = words ? errno_of(words) : ENOENT;
+    if (failure->error != 0 && (failure->error != ENOENT || error == ENOENT))
+        return;
+    failure->error = error;
+    snprintf(failure->words, sizeof failure->words, "%s", words ? words : SNAG_ENGINE_NAME);
+}
+
+/* Nothing is gained by other places or other ways while that lasts. */
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+static void *open_somewhere(bool in_namespace, struct failure *failure)
+{
     char beside[PATH_MAX];
     const char *paths[] = {
         path_beside(beside, sizeof beside) ? beside : SNAG_ENGINE_NAME,
@@ -82,15 +124,27 @@ static void *open_engine(const char **note)
         SNAG_ENGINE_NAME,
     };
     void *handle = NULL;
-    size_t count = sizeof paths / sizeof *paths;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (handle || is_shortage(failure->error))
+            break;
+        handle = in_namespace ? dlmopen(LM_ID_NEWLM, paths[i], RTLD_NOW | RTLD_LOCAL)
+                              : dlopen(paths[i], RTLD_NOW | RTLD_LOCAL);
+        if (!handle)
+            keep_failure(failure);
+    }
+    return handle;
+}
+
+static void *open_engine(const char **note, struct failure *failure)
+{
+    static const char shared_heap[] =
+        "the engine shares the service's heap: the loader gave no namespace of its own";
+    bool has_namespaces = !under_valgrind();
+    void *handle = has_namespaces ? open_somewhere(true, failure) : NULL;
     *note = NULL;
-    if (!under_valgrind())
-        for (size_t i = 0; i < count && !handle; i++)
-            handle = dlmopen(LM_ID_NEWLM, paths[i], RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        for (size_t i = 0; i < count && !handle; i++)
-            handle = dlopen(paths[i], RTLD_NOW | RTLD_LOCAL);
-        *note = handle && !under_valgrind() ? shared_heap : NULL;
+        handle = open_somewhere(false, failure);
+        *note = handle && has_namespaces ? shared_heap : NULL;
     }
     return handle;
 }
@@ -98,8 +152,9 @@ static void *open_engine(const char **note)
 int engine_load(const struct engine_api **api, const char **note, char *error, size_t size)
 {
     *note = NULL;
-    if (loaded && loaded_by == getpid()) {
-        *api = loaded;
+    const struct engine_api *before = atomic_load(&loaded);
+    if (before && atomic_load(&loaded_by) == getpid()) {
+        *api = before;
         return 0;
     }
     if (is_static_program()) {
@@ -107,11 +162,11 @@ int engine_load(const struct engine_api **api, const char **note, char *error, s
                  "a static program cannot load the engine: link the C library dynamically");
         return -ENOTSUP;
     }
-    void *handle = open_engine(note);
+    struct failure failure = { 0 };
+    void *handle = open_engine(note, &failure);
     if (!handle) {
-        const char *why = dlerror();
-        snprintf(error, size, "the engine cannot be loaded: %s", why ? why : SNAG_ENGINE_NAME);
-        return -ENOENT;
+        snprintf(error, size, "the engine cannot be loaded: %s", failure.words);
+        return -failure.error;
     }
     const struct engine_api *(*entry)(void) =
         (const struct engine_api *(*)(void))(uintptr_t)dlsym(handle, "snag_engine");
@@ -121,8 +176,9 @@ int engine_load(const struct engine_api **api, const char **note, char *error, s
                  SNAG_ENGINE_NAME, SNAG_VERSION);
         return -ELIBBAD;
     }
-    *api = loaded = found;
-    loaded_by = getpid();
+    atomic_store(&loaded, found);
+    atomic_store(&loaded_by, getpid());
+    *api = found;
     return 0;
 }
 

@@ -3,11 +3,17 @@
  * Service threads speak to it through two words in struct engine_host, the
  * request list and the stop flag, and wake it by one signal that it alone has
  * blocked and reads from a signalfd: no descriptor is shared, so none shows up
- * in the service. Who waits does so on a futex. */
+ * in the service. Who waits does so on a futex.
+ *
+ * The engine is loaded by who starts the thread. Only where the service's descriptor table is
+ * full, so that the loader can open nothing, the new thread does it, with a table of its own. Not
+ * always: who is called by the constructor of a library that is being loaded holds the loader's
+ * lock, which that thread would wait for. So it is not waited for longer than LOAD_SECONDS. */
 #include "api/listener.h"
 #include "api/engine_load.h"
 #include "api/log.h"
 #include "api/voice.h"
+#include "engine/own_table.h"
 #include "handles/handles.h"
 #include "labels/labels.h"
 
@@ -20,20 +26,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STACK_SIZE ((size_t)1 << 20)
+#define LOAD_SECONDS 10
 
 struct listener {
     struct engine_host host; /* first: ready() is given a pointer to it */
     struct settings settings;
-    const struct engine_api *api;
+    const struct engine_api *api; /* NULL: the thread is to load it */
     pthread_t thread;
     struct voice *voice;    /* NULL: it does not watch */
     pid_t pid;              /* of the process that started it */
     _Atomic pid_t tid;      /* of the thread, 0 before it runs */
     _Atomic uint32_t ready; /* 1 once `status` is set (futex) */
     int status;
+    _Atomic uint32_t is_loaded; /* of a thread that loads (futex) ... */
+    atomic_bool is_taken;       /* ... first the thread or who waits for it goes on, not both */
     struct listener *left_behind_before; /* see listener_leave_behind */
 };
 
@@ -61,6 +71,20 @@ static void wait_for_one(_Atomic uint32_t *word)
         syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
+/* The same, for SECONDS at most: false if it is 0 still. */
+static bool wait_for_seconds(_Atomic uint32_t *word, time_t seconds)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += seconds;
+    while (atomic_load(word) != 1) /* BITSET: until a time, not for one */
+        if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 0, &end, NULL,
+                    FUTEX_BITSET_MATCH_ANY) != 0 &&
+            errno == ETIMEDOUT)
+            return atomic_load(word) == 1;
+    return true;
+}
+
 static void set_to_one(_Atomic uint32_t *word)
 {
     atomic_store(word, 1);
@@ -79,6 +103,28 @@ static void ready(struct engine_host *host, int status)
     set_to_one(&listener->ready);
 }
 
+static void listener_free(struct listener *listener)
+{
+    voice_stop(listener->voice);
+    settings_free(&listener->settings);
+    free(listener);
+}
+
+/* The engine, loaded by its thread. False: nobody waits for it any more. */
+static bool load_here(struct listener *listener)
+{
+    const char *note;
+    own_table_take();
+    listener->status =
+        engine_load(&listener->api, &note, listener->host.error, sizeof listener->host.error);
+    if (atomic_exchange(&listener->is_taken, true))
+        return false;
+    if (listener->status == 0 && note)
+        listener->host.log(note, listener->host.user);
+    set_to_one(&listener->is_loaded);
+    return true;
+}
+
 static void *thread_main(void *argument)
 {
     struct listener *listener = argument;
@@ -86,7 +132,12 @@ static void *thread_main(void *argument)
     listener->host.service_errno = &errno;
     atomic_store(&listener->tid, (pid_t)syscall(SYS_gettid));
     atomic_store(&engine_tid, atomic_load(&listener->tid));
-    listener->api->run(&listener->host, ready);
+    if (!listener->api && !load_here(listener))
+        listener_free(listener);
+    else if (listener->status)
+        set_to_one(&listener->ready);
+    else
+        listener->api->run(&listener->host, ready);
     return NULL;
 }
 
@@ -106,13 +157,6 @@ static int thread_create(struct listener *listener)
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
-}
-
-static void listener_free(struct listener *listener)
-{
-    voice_stop(listener->voice);
-    settings_free(&listener->settings);
-    free(listener);
 }
 
 static void keep_note(const char *line, void *user)
@@ -142,6 +186,17 @@ static struct listener *listener_new(struct settings *settings)
     return listener;
 }
 
+/* False: LISTENER is its thread's own now, which ends when the loader lets it. */
+static bool wait_for_load(struct listener *listener)
+{
+    pthread_t thread = listener->thread;
+    if (wait_for_seconds(&listener->is_loaded, LOAD_SECONDS) ||
+        atomic_exchange(&listener->is_taken, true))
+        return true;
+    pthread_detach(thread);
+    return false;
+}
+
 int listener_start(struct settings *settings, struct listener **result, struct log_lines *notes,
                    char *error, size_t size)
 {
@@ -152,12 +207,14 @@ int listener_start(struct settings *settings, struct listener **result, struct l
         return -ENOMEM;
     }
     int status = engine_load(&listener->api, &note, error, size);
-    if (status) {
+    bool loads_there = status == -EMFILE;
+    if (status && !loads_there) {
         listener_free(listener);
         return status;
     }
-    if (note)
+    if (status == 0 && note)
         log_lines_add(notes, note);
+    status = 0;
     listener->host.log = keep_note;
     listener->host.user = notes;
     const struct settings *own = &listener->settings;
@@ -172,6 +229,8 @@ int listener_start(struct settings *settings, struct listener **result, struct l
         listener_free(listener);
         return status;
     }
+    if (loads_there && !wait_for_load(listener))
+        return -EMFILE; /* as ERROR says */
     wait_for_one(&listener->ready);
     if (listener->status) {
         status = listener->status;

@@ -170,6 +170,17 @@ static void descriptors_few(void)
     }
 }
 
+/* ... and here it has none at all, and the engine is not loaded yet. */
+static void descriptors_none(void)
+{
+    struct rlimit limit = { 40, 40 };
+    setrlimit(RLIMIT_NOFILE, &limit);
+    start_workers();
+    while (dup(empty_pipe[0]) >= 0) {
+    }
+    start_snag();
+}
+
 static void descriptors_closed(void)
 {
     no_trouble();
@@ -512,6 +523,7 @@ static const struct trouble {
     { "none", no_trouble },
     { "descriptors-full", descriptors_full },
     { "descriptors-few", descriptors_few },
+    { "descriptors-none", descriptors_none },
     { "descriptors-closed", descriptors_closed },
     { "all-deadlocked", all_deadlocked },
     { "malloc-held", malloc_held },
