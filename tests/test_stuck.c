@@ -24,6 +24,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -34,12 +35,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -691,6 +695,65 @@ static void scene_blocked(void)
     look_away(&looked);
 }
 
+/* A page that nobody brings; false: the system lets nobody make one. */
+static volatile char *missing_page(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+    struct uffdio_api api = { .api = UFFD_API };
+    char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct uffdio_register range = { .range = { (uintptr_t)page, size },
+                                     .mode = UFFDIO_REGISTER_MODE_MISSING };
+    if (fd < 0 || page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) < 0 ||
+        ioctl(fd, UFFDIO_REGISTER, &range) < 0)
+        return NULL;
+    return page;
+}
+
+static NOINLINE void *touches(void *page)
+{
+    char byte = *(volatile char *)page;
+    return (void *)(intptr_t)byte;
+}
+
+static void *touches_with_lock(void *page)
+{
+    pthread_mutex_lock(&b);
+    return touches(page);
+}
+
+/* Outside of any system call, and asleep. */
+static void scene_page_fault(void)
+{
+    volatile char *page = missing_page();
+    if (!page) {
+        print_message("not here: userfaultfd: %s\n", strerror(errno));
+        return;
+    }
+    start("toucher", touches, (void *)(uintptr_t)page);
+    start("holder", touches_with_lock, (void *)(uintptr_t)page);
+    sleep_ms(100);
+    start("waiter", locks, &b);
+    settle();
+    struct looked looked = look(0, 0);
+    expect_count(&looked, 0);
+    look_away(&looked);
+    looked = look(HOUR, 0);
+    expect_count(&looked, 2);
+    expect(&looked, 0, FINDING_BEHIND,
+           "thread waiter has waited for 60 min for a mutex held by holder, which has been in "
+           "a page fault for 60 min");
+    expect(&looked, 1, FINDING_BLOCKED, "2 threads have been in a page fault for up to 60 min");
+    struct sink_buffer text;
+    sink_buffer_init(&text);
+    stuck_write_text(&text.sink, looked.list, &looked.facts);
+    assert_non_null(strstr(text.bytes, "\"toucher\" in page fault for 60 min"));
+    assert_non_null(strstr(text.bytes, "waiting for memory page"));
+    assert_null(strstr(text.bytes, "in sleeping"));
+    sink_buffer_free(&text);
+    look_away(&looked);
+}
+
 static void scene_close_wait(void)
 {
     int port = peer(1000, true);
@@ -873,6 +936,7 @@ SCENE(pools)
 SCENE(no_pools)
 SCENE(chain)
 SCENE(blocked)
+SCENE(page_fault)
 SCENE(close_wait)
 SCENE(few_close_wait)
 SCENE(unread)
@@ -887,7 +951,8 @@ static const struct CMUnitTest scenes[] = {
     cmocka_unit_test(play_chain),        cmocka_unit_test(play_blocked),
     cmocka_unit_test(play_close_wait),   cmocka_unit_test(play_few_close_wait),
     cmocka_unit_test(play_unread),       cmocka_unit_test(play_many_descriptors),
-    cmocka_unit_test(play_double_close), cmocka_unit_test(play_all),
+    cmocka_unit_test(play_double_close), cmocka_unit_test(play_page_fault),
+    cmocka_unit_test(play_all),
 };
 
 #define SCENE_COUNT (sizeof scenes / sizeof *scenes)

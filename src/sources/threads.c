@@ -269,6 +269,12 @@ static int compare_tid(const void *tid, const void *record)
     return (left > right) - (left < right);
 }
 
+bool thread_is_in_fault(const struct thread_sample *thread)
+{
+    return (thread->state == 'S' || thread->state == 'D') && thread->is_still &&
+           !thread->in_syscall && thread->stack_pointer != 0;
+}
+
 bool thread_source_is_still(struct thread_source *source, const struct thread_sample *thread)
 {
     struct stillness now;

@@ -72,6 +72,11 @@ void thread_dump_free(struct thread_dump *dump);
 /* Whether THREAD, of the last dump, has not run since it was captured. */
 bool thread_source_is_still(struct thread_source *source, const struct thread_sample *thread);
 
+/* Whether THREAD is blocked outside of a system call: in a page fault, as far as Linux lets a
+ * program wait there. (What is blocked with hidden registers is not known to be, nor is a kernel
+ * worker.) */
+bool thread_is_in_fault(const struct thread_sample *thread);
+
 /* How many threads there are now, the looking one left out; negative errno. */
 int thread_source_count(struct thread_source *source);
 

@@ -60,7 +60,7 @@ void put_how_long(struct sink *sink, const struct diagnosis *diagnosis, const si
 void put_on(struct sink *sink, const struct wait *wait);
 /* "is running", "has been in read() for 5 min on tcp 127.0.0.1:80 CLOSE_WAIT" */
 void put_doing(struct sink *sink, const struct diagnosis *diagnosis, size_t thread);
-/* "read()" */
+/* "read()", "a page fault" */
 void put_call(struct sink *sink, const struct diagnosis *diagnosis, size_t thread);
 /* ", opened by fetch_user() in client.c:88"; nothing where OPENER is NULL. */
 void put_opener(struct sink *sink, const struct diagnosis *diagnosis, const struct origin *opener);

@@ -56,6 +56,7 @@ static uint64_t threshold(const struct diagnosis *diagnosis, size_t index)
     switch (wait->kind) {
     case WAIT_FD: return fd_threshold(diagnosis, wait);
     case WAIT_FILE_LOCK: return FILE_LOCK_NS;
+    case WAIT_FAULT: return DISK_NS;
     case WAIT_OTHER: return wait->text ? OPEN_NS : 0;
     default: return 0;
     }

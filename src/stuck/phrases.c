@@ -41,7 +41,9 @@ void put_call(struct sink *sink, const struct diagnosis *diagnosis, size_t threa
     const struct thread_sample *sample = thread_at(diagnosis, thread);
     const char *name = sample->in_syscall ? syscall_name(sample->syscall_number) : NULL;
     const char *called = diagnosis->facts->waits->waits[thread].call;
-    if (called || name)
+    if (diagnosis->facts->waits->waits[thread].kind == WAIT_FAULT)
+        sink_puts(sink, "a page fault");
+    else if (called || name)
         sink_printf(sink, "%s()", called ? called : name);
     else
         sink_puts(sink, "the kernel");
@@ -49,7 +51,7 @@ void put_call(struct sink *sink, const struct diagnosis *diagnosis, size_t threa
 
 void put_on(struct sink *sink, const struct wait *wait)
 {
-    if (!wait->text)
+    if (!wait->text || wait->kind == WAIT_FAULT)
         return;
     bool is_named = strchr(wait->text, ' ') != NULL; /* "tcp 127.0.0.1:80", not "pipe" */
     bool is_full = wait->writes && strcmp(wait->text, "pipe") == 0;

@@ -6,6 +6,7 @@
  * | waiting for a lock (mutex, rwlock, FILE, once, the C library's)    | LOCK_NS      |
  * | writing to, or connecting, anything                                | WRITE_NS     |
  * | uninterruptible sleep in the kernel (a disk, a network mount)      | DISK_NS      |
+ * | in a page fault: a page of a disk, a mount, a userfaultfd          | DISK_NS      |
  * | waiting for a lock on a file                                       | FILE_LOCK_NS |
  * | opening a file or a FIFO                                           | OPEN_NS      |
  * | reading from a peer that this process called                       | READ_NS      |

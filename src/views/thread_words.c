@@ -50,6 +50,8 @@ void thread_write_doing(struct sink *sink, const struct thread_sample *thread)
 {
     char text[32];
     const char *call = thread_syscall_word(thread, text, sizeof text);
+    if (thread_is_in_fault(thread))
+        call = "page fault";
     sink_puts(sink, call ? call : thread_state_word(thread->state));
     if (call && thread->state != 'S' && thread->state != 'R')
         sink_printf(sink, " (%s)", thread_state_word(thread->state));

@@ -20,7 +20,8 @@ const char *thread_syscall_word(const struct thread_sample *thread, char *text, 
 /* "procfs", "signal" or "partial: WHY", as the `capture` label. */
 const char *thread_capture_word(const struct thread_sample *thread, char *text, size_t size);
 
-/* "read for 20 min", "running", "disk sleep for 3 s": what it does and since when. */
+/* "read for 20 min", "page fault for 3 s", "running", "disk sleep for 3 s": what it does and since
+ * when. */
 void thread_write_doing(struct sink *sink, const struct thread_sample *thread);
 
 /* How long ago it was started; 0 where that is not known. */

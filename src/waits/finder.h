@@ -151,6 +151,7 @@ void signal_find(struct finder *finder, size_t index, const struct call *call);
 void child_find(struct finder *finder, size_t index, const struct call *call);
 void ipc_find(struct finder *finder, size_t index, const struct call *call);
 void open_find(struct finder *finder, size_t index, const struct call *call);
+void fault_find(struct finder *finder, size_t index);
 
 /* file_locks.c: whether the call of THREAD, flock or fcntl, waits for a lock; and its words. */
 bool file_lock_waits(const struct thread_sample *thread);

@@ -1,4 +1,4 @@
-/* other_waits.c: waits for a time, a signal, a child, a queue, an open.
+/* other_waits.c: waits for a time, a signal, a child, a queue, an open, a page.
  *
  * What keeps two threads apart that wait alike (the time that is left, a process id) goes into
  * the detail, never into the text. */
@@ -166,15 +166,26 @@ void ipc_find(struct finder *finder, size_t index, const struct call *call)
     say(wait, WAIT_IPC, text, text);
 }
 
-/* Whether the thread waits in the kernel's FUNCTION. */
-static bool waits_in(struct finder *finder, const struct thread_sample *thread,
-                     const char *function)
+/* The kernel's function in which the thread waits; "" or "0" where that is not told. */
+static void read_place(struct finder *finder, const struct thread_sample *thread, char *text,
+                       size_t size)
 {
     char path[32];
-    char text[64];
     snprintf(path, sizeof path, "%d/wchan", (int)thread->tid);
-    return proc_read(finder->target->task_fd, path, text, sizeof text) > 0 &&
-           strcmp(text, function) == 0;
+    if (proc_read(finder->target->task_fd, path, text, size) <= 0)
+        text[0] = 0;
+}
+
+/* Which page it is, and who should bring it, nobody can tell from outside the kernel; but the
+ * function says whether it is a disk or a handler of the program's own (handle_userfault). */
+void fault_find(struct finder *finder, size_t index)
+{
+    char place[64];
+    struct wait *wait = &finder->set->waits[index];
+    say(wait, WAIT_FAULT, "memory page", "memory page");
+    read_place(finder, &finder->threads->threads[index], place, sizeof place);
+    if (place[0] && strcmp(place, "0") != 0)
+        wait->detail = finder_text(finder, "memory page, in the kernel's %s", place);
 }
 
 void open_find(struct finder *finder, size_t index, const struct call *call)
@@ -182,14 +193,15 @@ void open_find(struct finder *finder, size_t index, const struct call *call)
     const struct thread_sample *thread = &finder->threads->threads[index];
     struct wait *wait = &finder->set->waits[index];
     char path[PATH_SHOWN];
+    char place[64];
     wait->kind = WAIT_OTHER;
     ssize_t length =
         target_read(finder->target, thread->arguments[call->subject], path, sizeof path - 1);
     if (length <= 0)
         return;
     path[length] = 0;
-    const char *format =
-        waits_in(finder, thread, "wait_for_partner") ? "other end of fifo %s" : "open of %s";
-    wait->text = wait->detail = format[1] == 't' ? finder_text(finder, "other end of fifo %s", path)
-                                                 : finder_text(finder, "open of %s", path);
+    read_place(finder, thread, place, sizeof place);
+    wait->text = wait->detail = strcmp(place, "wait_for_partner") == 0
+                                    ? finder_text(finder, "other end of fifo %s", path)
+                                    : finder_text(finder, "open of %s", path);
 }

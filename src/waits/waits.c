@@ -211,6 +211,8 @@ static void find(struct finder *finder, size_t index)
         constant_find(finder, index, WAIT_OTHER, "the debugger that traces it");
     else if (thread->state == 'T')
         constant_find(finder, index, WAIT_SIGNAL, "SIGCONT");
+    else if (thread_is_in_fault(thread))
+        fault_find(finder, index);
     else if (thread->in_syscall && thread->state != 'Z')
         call_wait_find(finder, index, call_find(thread->syscall_number));
 }

@@ -28,7 +28,8 @@ struct thread_source;
 struct unwinder;
 
 enum wait_kind {
-    WAIT_NONE,  /* running, or blocked outside a system call */
+    WAIT_NONE,  /* running */
+    WAIT_FAULT, /* blocked outside a system call: a page that does not come */
     WAIT_OTHER, /* a system call that waits for nothing we can name */
     WAIT_FD,    /* one descriptor */
     WAIT_FDS,   /* a set of them: poll, select, epoll */
