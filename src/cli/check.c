@@ -390,9 +390,14 @@ static int check_all(struct check *check, const struct wish *wish)
 {
     if (!read_tables(check, wish) || !find_works(check, wish))
         return STATUS_USAGE;
+    jobs_end_on_signal();
     preprocess(check, PREPROCESS_SECONDS);
     annotations(check);
     analyze(check, wish->seconds);
+    if (jobs_ended()) {
+        complain("check", "ended by a signal");
+        return STATUS_USAGE;
+    }
     read_answers(check);
     findings_sort(&check->findings);
     if (wish->sarif)

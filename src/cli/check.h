@@ -36,6 +36,8 @@ bool text_write(const char *path, const char *text, size_t length);
 /* A '*' in PATTERN stands for any text. */
 bool text_matches(const char *pattern, const char *text);
 bool is_word_character(char c);
+/* NAME in the text, not as a part of a longer word. */
+const char *text_find_word(const char *text, const char *name);
 
 struct list {
     void **items;
@@ -130,6 +132,9 @@ void job_argument(struct job *job, const char *argument);
 void job_arguments(struct job *job, const struct list *arguments);
 /* All of them, as many at once as there are processors, each for at most SECONDS. */
 void jobs_run(struct list *jobs, unsigned seconds);
+/* From now on SIGINT and SIGTERM end the jobs, and no more are started. */
+void jobs_end_on_signal(void);
+bool jobs_ended(void);
 bool program_installed(const char *name);
 
 /* ---- one file after the preprocessor: check_tokens.c, check_unit.c ---- */

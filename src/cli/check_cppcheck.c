@@ -137,6 +137,23 @@ static const struct site *lost_site(const struct work *work, const char *file, u
     return NULL;
 }
 
+/* `return fd < 0 ? -errno : fd;`: it does not see that. */
+static bool is_returned(const struct finding *finding)
+{
+    size_t length;
+    char *text = text_read(finding->file, &length), *line = text;
+    for (unsigned number = 1; line && number < finding->line; number++) {
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    if (line)
+        line[strcspn(line, "\n")] = 0;
+    const char *from = line ? text_find_word(line, "return") : NULL;
+    bool returned = from && text_find_word(from, finding->variable);
+    free(text);
+    return returned;
+}
+
 static void read_line(struct check *check, struct work *work, char *text)
 {
     char *rest = NULL, *words[4];
@@ -158,7 +175,8 @@ static void read_line(struct check *check, struct work *work, char *text)
     finding.variable = site->variable;
     finding.maker = site->resource->maker;
     finding.made = site->line;
-    findings_add(&check->findings, TOOL_CPPCHECK, finding);
+    if (finding.kind != LEAK || !is_returned(&finding))
+        findings_add(&check->findings, TOOL_CPPCHECK, finding);
 }
 
 void cppcheck_read(struct check *check, struct work *work)

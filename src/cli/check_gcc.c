@@ -116,6 +116,32 @@ static const struct site *read_path(const struct work *work, struct json_object 
     return site;
 }
 
+/* It loses elements of arrays in loops, and members behind a call that might change them; a member
+ * is lost when what it is a member of is freed. */
+static bool is_believed(const struct finding *finding, const struct site *site)
+{
+    const char *member = strstr(finding->variable, "->");
+    size_t length;
+    if (strpbrk(finding->variable, "[."))
+        return false;
+    if (!member)
+        return true;
+    char *call = text_format("free(%.*s)", (int)(member - finding->variable), finding->variable);
+    char *text = text_read(finding->file, &length), *line = text;
+    bool freed = false;
+    for (unsigned number = 1; line && number <= finding->line + 1; number++) {
+        char *next = strchr(line, '\n');
+        if (next)
+            *next++ = 0;
+        const char *at = text_find_word(line, "free");
+        freed |= number >= site->line && at && strncmp(at, call, strlen(call)) == 0;
+        line = next;
+    }
+    free(text);
+    free(call);
+    return freed;
+}
+
 static void read_diagnostic(struct check *check, struct work *work, struct json_object *diagnostic)
 {
     struct finding finding = { .kind = LEAK };
@@ -140,8 +166,8 @@ static void read_diagnostic(struct check *check, struct work *work, struct json_
         finding.variable = site->variable;
     if (finding.variable && strncmp(finding.variable, "__snag", 6) == 0)
         finding.variable = NULL;
-    if (finding.kind == LEAK && finding.variable && strchr(finding.variable, '['))
-        return; /* it loses elements of arrays in loops */
+    if (finding.kind == LEAK && finding.variable && !is_believed(&finding, site))
+        return;
     finding.maker = site->resource->maker;
     finding.made = site->line;
     if (finding.kind == LEAK && site->lost) {

@@ -40,6 +40,26 @@ void job_arguments(struct job *job, const struct list *arguments)
         list_add(&job->arguments, arguments->items[i]);
 }
 
+static volatile sig_atomic_t ended;
+
+static void end(int number)
+{
+    (void)number;
+    ended = 1;
+}
+
+void jobs_end_on_signal(void)
+{
+    struct sigaction action = { .sa_handler = end };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool jobs_ended(void)
+{
+    return ended;
+}
+
 static double now(void)
 {
     struct timespec time;
@@ -49,6 +69,7 @@ static double now(void)
 
 static void redirect(const char *path, int to)
 {
+    /* snag: ignore: when it is TO at once it stays open, as it is to */
     int fd = open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd >= 0 && fd != to) {
         dup2(fd, to);
@@ -96,7 +117,7 @@ static bool look(struct job *job)
 {
     int status;
     pid_t gone = waitpid(job->pid, &status, WNOHANG);
-    if (gone == 0 && now() > job->deadline && !job->late) {
+    if (gone == 0 && (ended || now() > job->deadline) && !job->late) {
         job->late = true;
         kill(-job->pid, SIGKILL);
         kill(job->pid, SIGKILL);
@@ -112,8 +133,8 @@ void jobs_run(struct list *jobs, unsigned seconds)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t at_once = processors > 0 ? (size_t)processors : 1, next = 0, running = 0;
     struct list active = { .count = 0 };
-    while (next < jobs->count || running > 0) {
-        while (running < at_once && next < jobs->count) {
+    while ((next < jobs->count && !ended) || running > 0) {
+        while (running < at_once && next < jobs->count && !ended) {
             struct job *job = jobs->items[next++];
             if (start(job, seconds)) {
                 list_add(&active, job);

@@ -206,20 +206,10 @@ void spatch_start(struct check *check, struct work *work, struct list *jobs)
     work->jobs[TOOL_SPATCH] = job;
 }
 
-/* NAME in the text, not as a part of a longer word. */
-static const char *find_word(const char *text, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = text; (at = strstr(at, name)); at += length)
-        if ((at == text || !is_word_character(at[-1])) && !is_word_character(at[length]))
-            return at;
-    return NULL;
-}
-
 static bool any_called(const char *text, const struct list *functions)
 {
     for (size_t i = 0; i < functions->count; i++)
-        if (find_word(text, ((struct releaser *)functions->items[i])->name))
+        if (text_find_word(text, ((struct releaser *)functions->items[i])->name))
             return true;
     return false;
 }
@@ -232,9 +222,9 @@ static bool is_handled(const char *text, const struct site *site, const struct t
     if (any_called(text, &table->takes) || any_called(text, &table->keeps))
         return true;
     for (int i = 0; i < site->resource->releaser_count; i++)
-        if (find_word(text, site->resource->releasers[i].name))
+        if (text_find_word(text, site->resource->releasers[i].name))
             return true;
-    while ((at = find_word(at, site->variable))) {
+    while ((at = text_find_word(at, site->variable))) {
         const char *before = at;
         while (before > text && (before[-1] == ' ' || before[-1] == ')' || before[-1] == '*'))
             before--;

@@ -113,6 +113,15 @@ bool is_word_character(char c)
            c == '$';
 }
 
+const char *text_find_word(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = text; (at = strstr(at, name)); at += length)
+        if ((at == text || !is_word_character(at[-1])) && !is_word_character(at[length]))
+            return at;
+    return NULL;
+}
+
 void list_add(struct list *list, void *item)
 {
     if ((list->count & (list->count + 1)) == 0) /* full at 0, 1, 3, 7 ... */
