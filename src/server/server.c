@@ -3,7 +3,9 @@
  * At most 16 clients are served at a time. Further ones wait in the kernel's
  * queue; meanwhile, ten times a second, the client that has kept the others waiting
  * longest loses its place (connections_make_room), so that clients which are
- * stuck or mean no good cannot lock the operator out. Without a client there is no timer. */
+ * stuck or mean no good cannot lock the operator out. Where the system refuses a client (no
+ * descriptor left, say), that may last: we ask again after 0.1 s, for what lab_trim gives back,
+ * then after 1 s, 2 s ... a minute. Without a client there is no timer. */
 #include "server/server.h"
 
 #include "server/address.h"
@@ -21,6 +23,7 @@
 
 #define CLIENTS_MOST 16
 #define RETRY_US 100000
+#define REFUSED_MOST_S 60
 
 struct server {
     struct connections connections; /* first: closed() is given a pointer to it */
@@ -29,16 +32,29 @@ struct server {
     struct event *acceptable;
     struct event *retry; /* a timer: look again whether there is room */
     bool is_full;
+    unsigned refused_s; /* how long to wait when the next client is refused as well */
 };
 
 /* Stops accepting for a moment: the socket stays readable, and would wake us
  * again and again. */
-static void wait_for_room(struct server *server)
+static void wait_for_room(struct server *server, unsigned seconds)
 {
-    const struct timeval pause = { 0, RETRY_US };
+    const struct timeval pause = { seconds, seconds ? 0 : RETRY_US };
     server->is_full = true;
     event_del(server->acceptable);
     evtimer_add(server->retry, &pause);
+}
+
+static void on_refused(struct server *server, int error)
+{
+    if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
+        return; /* nothing is waiting any more, or the next may be had */
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
+        lab_trim(server->site.lab); /* descriptors that are only kept to be quick */
+    wait_for_room(server, server->refused_s);
+    server->refused_s = server->refused_s ? 2 * server->refused_s : 1;
+    if (server->refused_s > REFUSED_MOST_S)
+        server->refused_s = REFUSED_MOST_S;
 }
 
 static void accept_again(struct server *server)
@@ -68,16 +84,16 @@ static void on_acceptable(evutil_socket_t fd, short what, void *argument)
     struct server *server = argument;
     (void)what;
     if (server->connections.count >= CLIENTS_MOST && !connections_make_room(&server->connections)) {
-        wait_for_room(server);
+        wait_for_room(server, 0);
         return;
     }
     int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (client >= 0) {
-        connection_open(&server->connections, client);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        lab_trim(server->site.lab); /* descriptors that are only kept to be quick */
-        wait_for_room(server);
+    if (client < 0) {
+        on_refused(server, errno);
+        return;
     }
+    server->refused_s = 0;
+    connection_open(&server->connections, client);
 }
 
 static int open_listener(struct server *server, const struct server_options *options, char *error,
