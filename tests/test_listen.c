@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -165,6 +166,20 @@ static void test_ipv6(void **state)
     }
     assert_int_equal(status, 0);
     assert_int_equal(strncmp(snag_address(), "[::1]:", 6), 0);
+    answers();
+}
+
+/* 127.0.0.1 as an IPv6 address is as near; other IPv4 addresses are as far as ever. */
+static void test_ipv4_in_ipv6(void **state)
+{
+    (void)state;
+    refused("[::ffff:10.0.0.1]:0", -EACCES, "SNAG_TOKEN");
+    refused("[::ffff:0.0.0.0]:0", -EACCES, "SNAG_TOKEN");
+    int status = start_on("[::ffff:127.0.0.1]:0", NULL);
+    if (status == -EAFNOSUPPORT || status == -EADDRNOTAVAIL)
+        skip(); /* a machine without IPv6 */
+    assert_int_equal(status, 0);
+    assert_int_equal(strncmp(snag_address(), "[::ffff:127.0.0.1]:", 19), 0);
     answers();
 }
 
@@ -460,6 +475,73 @@ static int count_tasks(void)
     return tasks;
 }
 
+/* The listener's thread: its file of counters, to be read when nothing can be opened. */
+static int open_counters(void)
+{
+    char path[300];
+    char name[32];
+    DIR *tasks = opendir("/proc/self/task");
+    int found = -1;
+    for (struct dirent *entry; found < 0 && (entry = readdir(tasks));) {
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t length = fd >= 0 ? read(fd, name, sizeof name) : -1;
+        if (fd >= 0)
+            close(fd);
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        if (length == 5 && memcmp(name, "snag\n", 5) == 0)
+            found = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    closedir(tasks);
+    return found;
+}
+
+static long sleeps_of(int counters)
+{
+    static const char key[] = "\nvoluntary_ctxt_switches:";
+    char text[4096];
+    ssize_t length = pread(counters, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = 0;
+    const char *line = strstr(text, key);
+    return line ? atol(line + strlen(key)) : -1;
+}
+
+/* A client waits; none can be accepted as long as the limit is so low. */
+static void test_no_descriptor_for_a_client(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    struct http_reply reply;
+    assert_int_equal(start_on("127.0.0.1:0", NULL), 0);
+    answers();
+    int counters = open_counters();
+    if (counters < 0)
+        skip(); /* under a sanitizer the name may be another */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit low = { 3, before.rlim_max };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    address.sin_port = htons((in_port_t)atoi(strchr(snag_address(), ':') + 1));
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(client >= 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    sleep_ms(500);
+    long count = sleeps_of(counters);
+    sleep_ms(4000); /* it asks after 0.1 s, 1 s, 2 s, 4 s */
+    count = sleeps_of(counters) - count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(raw_send_text(client, "GET /debug/vars HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    int status = raw_reply(client, false, &reply);
+    close(client);
+    close(counters);
+    if (count < 0 || count > 6)
+        fail_msg("woken %ld times in 4 s", count);
+    assert_int_equal(status, 0);
+    assert_int_equal(reply.status, 200);
+    http_reply_free(&reply);
+}
+
 static void start_use_stop(int rounds)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -499,6 +581,7 @@ int main(void)
         cmocka_unit_test_teardown(test_what_is_no_address, stop),
         cmocka_unit_test_teardown(test_ports, stop),
         cmocka_unit_test_teardown(test_ipv6, stop),
+        cmocka_unit_test_teardown(test_ipv4_in_ipv6, stop),
         cmocka_unit_test_teardown(test_a_port_that_is_taken, stop),
         cmocka_unit_test_teardown(test_addresses_that_cannot_be_had, stop),
         cmocka_unit_test_teardown(test_a_unix_socket_is_for_its_owner_alone, stop),
@@ -508,6 +591,7 @@ int main(void)
         cmocka_unit_test_teardown(test_only_the_own_socket_is_removed, stop),
         cmocka_unit_test_teardown(test_two_start_at_one_stale_socket, stop),
         cmocka_unit_test_teardown(test_the_directory_is_locked_meanwhile, stop),
+        cmocka_unit_test_teardown(test_no_descriptor_for_a_client, stop),
         cmocka_unit_test_teardown(test_off_is_no_listener, stop),
         cmocka_unit_test_teardown(test_nothing_is_left_after_two_hundred_starts, stop),
     };

@@ -98,7 +98,9 @@ bool address_is_loopback(const struct listen_address *address)
 {
     switch (address->family) {
     case AF_INET: return ntohl(address->in.s_addr) >> 24 == 127;
-    case AF_INET6: return IN6_IS_ADDR_LOOPBACK(&address->in6);
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&address->in6) ||
+               (IN6_IS_ADDR_V4MAPPED(&address->in6) && address->in6.s6_addr[12] == 127);
     default: return true;
     }
 }
