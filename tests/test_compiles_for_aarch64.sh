@@ -12,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/include" "$work/generated"
 for library in event2 evhttp.h evdns.h event.h elfutils protobuf-c google zlib.h zconf.h libelf.h gelf.h dwarf.h \
-    libunwind.h libunwind-aarch64.h libunwind-common.h libunwind-dynamic.h lzma lzma.h demangle.h libiberty; do
+    libunwind.h libunwind-aarch64.h libunwind-common.h libunwind-dynamic.h lzma lzma.h demangle.h libiberty json-c; do
     for place in /usr/include /usr/include/x86_64-linux-gnu; do
         [ -e "$place/$library" ] && mkdir -p "$work/include" && cp -rn "$place/$library" "$work/include/"
     done

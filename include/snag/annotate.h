@@ -72,7 +72,9 @@
 /* Ready: fclose, pclose, closedir, close, and free for a pointer to anything. errno is what
  * FUNCTION makes of it. */
 SNAG_SCOPE(fclose, FILE *, NULL)
+#if defined(_POSIX_C_SOURCE) && _POSIX_C_SOURCE >= 2
 SNAG_SCOPE(pclose, FILE *, NULL)
+#endif
 SNAG_SCOPE(closedir, DIR *, NULL)
 SNAG_SCOPE(close, int, -1)
 

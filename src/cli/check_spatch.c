@@ -42,23 +42,24 @@ static const char checked_making[] = " x = make@p1(...)\n"
 
 static const char *const rules[] = {
     /* a return while it is held */
-    "@early$N exists@\n$D$C$B(\n return <+... x ...+>;\n|\n return@p2 ...;\n)\n\n"
-    "@script:python@\np1 << early$N.p1; p2 << early$N.p2; x << early$N.x;\n@@\n"
-    "say(\"leak\", p1, p2, x)\n\n",
+    ("@early$N exists@\n$D$C$B(\n return <+... x ...+>;\n|\n return@p2 ...;\n)\n\n"
+     "@script:python@\np1 << early$N.p1; p2 << early$N.p2; x << early$N.x;\n@@\n"
+     "say(\"leak\", p1, p2, x)\n\n"),
     /* made again while it is held */
-    "@over$N exists@\nidentifier again =~ \"^($M)$\";\n$D$C$B x@p2 = again(...)\n\n"
-    "@script:python@\np1 << over$N.p1; p2 << over$N.p2; x << over$N.x;\n@@\n"
-    "say(\"leak\", p1, p2, x)\n\n",
+    ("@over$N exists@\nidentifier again =~ \"^($M)$\";\n$D$C$B x@p2 = again(...)\n\n"
+     "@script:python@\np1 << over$N.p1; p2 << over$N.p2; x << over$N.x;\n@@\n"
+     "say(\"leak\", p1, p2, x)\n\n"),
     /* released twice, with nothing to decide in between */
-    "@twice$N exists@\nlocal idexpression x;\nidentifier make =~ \"^($M)$\";\nposition p1, p2;\n"
-    "expression E;\nstatement S;\n@@\n x = make@p1(...)\n ... when any\n $R;\n"
-    " ... when != x = E\n     when != &x\n     when != if (...) S\n     when != if (...) S else S\n"
-    " $P;\n\n"
-    "@script:python@\np1 << twice$N.p1; p2 << twice$N.p2; x << twice$N.x;\n@@\n"
-    "say(\"twice\", p1, p2, x)\n\n",
+    ("@twice$N exists@\nlocal idexpression x;\nidentifier make =~ \"^($M)$\";\nposition p1, p2;\n"
+     "expression E;\nstatement S;\n@@\n x = make@p1(...)\n ... when any\n $R;\n"
+     " ... when != x = E\n     when != &x\n     when != if (...) S\n     when != if (...) S else "
+     "S\n"
+     " $P;\n\n"
+     "@script:python@\np1 << twice$N.p1; p2 << twice$N.p2; x << twice$N.x;\n@@\n"
+     "say(\"twice\", p1, p2, x)\n\n"),
     /* nobody has it */
-    "@lost$N@\nidentifier make =~ \"^($M)$\";\nposition p1;\n@@\n make@p1(...);\n\n"
-    "@script:python@\np1 << lost$N.p1;\n@@\nsay(\"lost\", p1, p1, \"\")\n\n",
+    ("@lost$N@\nidentifier make =~ \"^($M)$\";\nposition p1;\n@@\n make@p1(...);\n\n"
+     "@script:python@\np1 << lost$N.p1;\n@@\nsay(\"lost\", p1, p1, \"\")\n\n"),
 };
 
 /* One kind of resource, as the rules spell it. */
