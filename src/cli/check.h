@@ -5,7 +5,7 @@
  *   jobs       processes side by side, bounded     check_jobs.c
  *   unit       one file after the preprocessor     check_tokens.c, check_unit.c
  *   model      the same with every making and releasing spelled for an analyzer
- *                                                  check_model.c, check_prologue.c
+ *                                                  check_model.h, check_prologue.c
  *   tools      what each is asked and answers      check_clang.c, check_gcc.c,
  *                                                  check_cppcheck.c, check_spatch.c
  *   findings   one list, without duplicates        check_findings.c, check_sarif.c
