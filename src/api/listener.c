@@ -179,6 +179,7 @@ static struct listener *listener_new(struct settings *settings)
     listener->host.listen_name = own->listen_name;
     listener->host.version = SNAG_VERSION;
     listener->host.watch_seconds = own->watch_seconds;
+    listener->host.watch_period_seconds = own->watch_period_seconds;
     listener->host.term_seconds = own->term_seconds;
     listener->host.auto_dump_dir = own->auto_dump_dir;
     listener->host.handles = handle_root_of_process();

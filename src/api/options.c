@@ -15,6 +15,7 @@
 
 #define TOKEN_LONGEST 256
 #define WATCH_LONGEST 86400
+#define PERIOD_SHORTEST 30
 
 /* One value on its way in: where it came from, for the error line. */
 struct value {
@@ -87,6 +88,15 @@ static int take_seconds(const struct value *value, unsigned *seconds)
 static int take_watch_seconds(const struct value *value, struct settings *settings)
 {
     return take_seconds(value, &settings->watch_seconds);
+}
+
+/* From a minute on: the detector divides it into hundreds of parts. */
+static int take_watch_period(const struct value *value, struct settings *settings)
+{
+    int status = take_seconds(value, &settings->watch_period_seconds);
+    if (status == 0 && settings->watch_period_seconds < PERIOD_SHORTEST)
+        return refuse(value, "a whole number of seconds from 30 to 86400 is allowed");
+    return status;
 }
 
 static int take_term_seconds(const struct value *value, struct settings *settings)
@@ -168,6 +178,7 @@ static int read_fields(const snag_options *options, struct settings *settings, c
         { "SNAG_LISTEN", getenv("SNAG_LISTEN"), take_listen },
         { "SNAG_TOKEN", getenv("SNAG_TOKEN"), take_token },
         { "SNAG_WATCH_SECONDS", getenv("SNAG_WATCH_SECONDS"), take_watch_seconds },
+        { "SNAG_WATCH_PERIOD", getenv("SNAG_WATCH_PERIOD"), take_watch_period },
         { "SNAG_SIGNAL", getenv("SNAG_SIGNAL"), take_signal_mode },
         { "SNAG_AUTO_DUMP_DIR", getenv("SNAG_AUTO_DUMP_DIR"), take_auto_dump_dir },
         { "SNAG_TERM_SECONDS", getenv("SNAG_TERM_SECONDS"), take_term_seconds },

@@ -15,6 +15,7 @@ struct settings {
     char *auto_dump_dir;
     unsigned watch_seconds;
     unsigned term_seconds;
+    unsigned watch_period_seconds; /* 0: the default */
     snag_signal_mode signal_mode;
     void (*log)(const char *line, void *user);
     void *user;

@@ -135,6 +135,7 @@ static int open_watch(struct engine *engine)
     struct engine_host *host = engine->host;
     const struct watch_options options = {
         .seconds = host->watch_seconds,
+        .period_seconds = host->watch_period_seconds,
         .term_seconds = host->term_seconds,
         .wake_signal = ENGINE_WAKE_SIGNAL,
         .directory = host->auto_dump_dir,

@@ -64,8 +64,9 @@ struct engine_host {
     int signal_mode;         /* enum snag_signal_mode */
     const char *version;     /* SNAG_VERSION */
 
-    unsigned watch_seconds; /* between two lines of the monitor; 0: none */
-    unsigned term_seconds;  /* from a SIGTERM to a dump, if the process is there still; 0: none */
+    unsigned watch_seconds;        /* between two lines of the monitor; 0: none */
+    unsigned watch_period_seconds; /* in which the service's load comes round; 0: a day */
+    unsigned term_seconds; /* from a SIGTERM to a dump, if the process is there still; 0: none */
     const char *auto_dump_dir; /* NULL: nothing is dumped without being asked for */
     pid_t voice_tid;           /* the thread that reads `lines`; 0: there is none */
     struct engine_lines lines;

@@ -21,12 +21,16 @@ struct alarms {
     size_t count;
 };
 
-struct alarms *alarms_new(void)
+struct alarms *alarms_new(unsigned period_seconds)
 {
+    const struct growth_options options = {
+        .size = sizeof options,
+        .period_ns = (uint64_t)period_seconds * 1000000000,
+    };
     struct alarms *alarms = calloc(1, sizeof *alarms);
     if (!alarms)
         return NULL;
-    alarms->growth = growth_new(NULL);
+    alarms->growth = growth_new(&options);
     if (alarms->growth)
         return alarms;
     free(alarms);

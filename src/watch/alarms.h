@@ -9,7 +9,8 @@
 struct alarms;
 struct series;
 
-struct alarms *alarms_new(void);
+/* PERIOD_SECONDS as in struct watch_options. NULL without memory. */
+struct alarms *alarms_new(unsigned period_seconds);
 void alarms_free(struct alarms *alarms);
 
 /* Has the detector look at SERIES, NOW_NS being CLOCK_MONOTONIC. Each line of what is new goes to

@@ -207,7 +207,7 @@ static int open_parts(struct watch *watch, struct event_base *base)
     const struct timeval time = { (time_t)seconds, 0 };
     watch->tick = event_new(base, -1, EV_PERSIST, on_tick, watch);
     watch->term = evtimer_new(base, on_term, watch);
-    watch->alarms = alarms_new();
+    watch->alarms = alarms_new(watch->options.period_seconds);
     if (!watch->tick || !watch->term || !watch->alarms || event_add(watch->tick, &time) != 0)
         return -ENOMEM;
     return 0;

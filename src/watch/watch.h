@@ -24,10 +24,11 @@ struct sink;
 struct watch;
 
 struct watch_options {
-    unsigned seconds;      /* between two lines; 0: no lines, and a look every 10 s */
-    unsigned term_seconds; /* from a SIGTERM to a dump; 0: none */
-    int wake_signal;       /* to the calling thread: watch_woken is to be called */
-    const char *directory; /* for dumps; NULL: none */
+    unsigned seconds;        /* between two lines; 0: no lines, and a look every 10 s */
+    unsigned period_seconds; /* in which the load comes round; 0: a day */
+    unsigned term_seconds;   /* from a SIGTERM to a dump; 0: none */
+    int wake_signal;         /* to the calling thread: watch_woken is to be called */
+    const char *directory;   /* for dumps; NULL: none */
     void (*say)(void *user, const char *line);
     void *user;
 };
