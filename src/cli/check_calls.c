@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FOLLOWED_MAX 1000 /* tokens: about the hundred basic blocks that clang inlines */
+
 /* Whether argument NUMBER is a variable that holds what a maker returned. */
 static bool is_holder(const struct writer *writer, const struct arguments *arguments, size_t number)
 {
@@ -88,13 +90,22 @@ static bool write_keeper(struct writer *writer, size_t name, const struct argume
     return true;
 }
 
+/* Whether an analyzer follows a call of it: it is of this file, not too large and not the caller.
+ */
+static bool is_gone_into(const struct writer *writer, const char *name)
+{
+    const struct function *function = unit_function(writer->unit, name);
+    return function && function != writer->scope.function &&
+           function->last - function->body < FOLLOWED_MAX;
+}
+
 /* A call of something that the table does not know, or knows to take what it is given. */
 static void write_other(struct writer *writer, size_t name, const struct arguments *arguments)
 {
     char *function = writer_word(writer, name);
     const struct model *model = writer->model;
     bool is_member = writer_is(writer, name - 1, ".") || writer_is(writer, name - 1, "->");
-    bool is_ours = !is_member && unit_function(writer->unit, function);
+    bool is_ours = !is_member && is_gone_into(writer, function);
     bool is_known = !is_member && (unit_is_system(writer->unit, function) ||
                                    table_borrows(model->table, function));
     bool ends = !is_member && !is_ours && !unit_is_system(writer->unit, function) &&
