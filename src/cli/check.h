@@ -232,7 +232,8 @@ struct finding {
     const char *variable; /* or NULL */
     const char *maker;
     const char *releaser;
-    unsigned made; /* line of the maker's call; 0: not known */
+    unsigned made;         /* line of the maker's call; 0: not known */
+    const char *made_file; /* where that is another file; NULL: the same */
     unsigned tools;
 };
 

@@ -235,6 +235,7 @@ static void read_result(struct answer *answer, struct json_object *result)
     finding.maker = site->resource->maker;
     finding.variable = site->variable;
     finding.made = site->line;
+    finding.made_file = check_path(answer->work, site->file);
     finding.file = check_path(answer->work, line->file);
     finding.line = line->number;
     if (finding.kind == LEAK && site->lost) {

@@ -72,8 +72,9 @@ static bool is_silenced(const struct finding *finding)
 {
     size_t length;
     char *text = text_read(finding->file, &length);
-    bool silenced = text && (line_silences(text, finding->line) ||
-                             (finding->made && line_silences(text, finding->made)));
+    bool silenced =
+        text && (line_silences(text, finding->line) ||
+                 (finding->made && !finding->made_file && line_silences(text, finding->made)));
     free(text);
     return silenced;
 }
@@ -112,6 +113,10 @@ void findings_add(struct findings *findings, enum tool tool, struct finding find
     if (!place)
         return;
     finding.function = place->function;
+    if (finding.made_file && strcmp(finding.made_file, finding.file) == 0)
+        finding.made_file = NULL;
+    if (finding.made_file)
+        finding.variable = NULL; /* it is the name that it has there */
     finding.tools = 1u << tool;
     for (size_t i = 0; i < findings->all.count; i++) {
         struct finding *known = findings->all.items[i];
@@ -172,7 +177,8 @@ void findings_print(const struct findings *findings, FILE *to)
         fprintf(to, "%s:%u: warning: %s [%s]\n", file, finding->line, message,
                 finding_names[finding->kind]);
         if (finding->made && finding->made != finding->line)
-            fprintf(to, "%s:%u: note: it is made here\n", file, finding->made);
+            fprintf(to, "%s:%u: note: it is made here\n",
+                    finding->made_file ? shown(finding->made_file) : file, finding->made);
         free(message);
     }
 }

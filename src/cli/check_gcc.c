@@ -170,6 +170,7 @@ static void read_diagnostic(struct check *check, struct work *work, struct json_
         return;
     finding.maker = site->resource->maker;
     finding.made = site->line;
+    finding.made_file = check_path(work, site->file);
     if (finding.kind == LEAK && site->lost) {
         finding.kind = LOST_RESULT;
         finding.line = site->line;

@@ -87,7 +87,8 @@ static struct json_object *result(const struct finding *finding)
     put(object, "locations", places);
     if (finding->made) {
         struct json_object *related = json_object_new_array(),
-                           *made = location(finding->file, finding->made, NULL);
+                           *made = location(finding->made_file ? finding->made_file : finding->file,
+                                            finding->made, NULL);
         put(made, "message", message("it is made here"));
         json_object_array_add(related, made);
         put(object, "relatedLocations", related);
