@@ -10,7 +10,9 @@
  * frame may hold an array that nobody has written to, a table may be sparse). Pages
  * that are away are therefore read through /proc/PID/mem: the kernel brings a page for it without
  * the leave to wait for a userfaultfd's owner, who makes that read fail instead (EIO) since
- * there are userfaultfds. Pages that are here are read by process_vm_readv, which is cheaper.
+ * there are userfaultfds. Pages that are here are read by process_vm_readv, which is cheaper for
+ * several. For a few words the kernel is rather asked for the mapping (Linux 6.11): 0.6 us, a look
+ * at a page is 1.1.
  *
  * What remains: a page may go away between the look and the read, some
  * microseconds. A page of a stack or of the heap goes to swap. A page of a file on a dead mount
@@ -214,6 +216,20 @@ size_t page_view_here(const struct page_gate *gate, const struct page_view *view
     while (end < view->count && is_here(view->entries[end]))
         end++;
     return end > begin ? bytes_up_to(gate, view, end, address, length) : 0;
+}
+
+/* Nothing of MAPPING has a file that may not answer. */
+static bool brings_its_pages(struct page_gate *gate, const struct page_mapping *mapping)
+{
+    return mapping->readable &&
+           (mapping->device == 0 || device_answers(&gate->systems, mapping->device));
+}
+
+bool page_gate_is_harmless(struct page_gate *gate, uint64_t address, size_t length)
+{
+    struct page_mapping mapping;
+    return !gate->queries_refused && ask_mapping(gate, address, &mapping) &&
+           length <= mapping.end - address && brings_its_pages(gate, &mapping);
 }
 
 size_t page_view_run(struct page_gate *gate, const struct page_view *view, uint64_t address,

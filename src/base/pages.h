@@ -47,6 +47,10 @@ struct page_view {
 void page_gate_open(struct page_gate *gate, int directory_fd);
 void page_gate_close(struct page_gate *gate);
 
+/* Whether LENGTH bytes at ADDRESS may be read like pages that are away, whatever their pages are:
+ * by their mapping alone, where the kernel tells it for less than a look at a page. */
+bool page_gate_is_harmless(struct page_gate *gate, uint64_t address, size_t length);
+
 /* Looks at the pages from ADDRESS on that LENGTH bytes touch, at most PAGES_AT_ONCE. False
  * where that cannot be had (out of the process's reach). */
 bool page_view_take(const struct page_gate *gate, uint64_t address, size_t length,

@@ -10,6 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define FEW 4096u /* bytes that are read as fast through /proc/PID/mem */
+
 /* "0-1f ..." is not read further: whether there is anything at all says if it has memory. */
 static bool has_memory(int directory_fd)
 {
@@ -166,6 +168,9 @@ ssize_t target_read(struct target *target, uint64_t address, void *bytes, size_t
     size_t done = 0;
     if (target->gate.pagemap_fd < 0)
         return read_here(target, address, bytes, length);
+    if (length <= FEW && target->mem_fd >= 0 &&
+        page_gate_is_harmless(&target->gate, address, length))
+        return read_slowly(target, address, bytes, length);
     while (done < length && page_view_take(&target->gate, address + done, length - done, &view)) {
         size_t wanted =
             (size_t)(view.first - (address + done) + view.count * target->gate.page_size);

@@ -28,7 +28,8 @@
 
 #define SILENCE_NS UINT64_C(20000000) /* without any answer, that long: the rest give none */
 #define LOOK_NS UINT64_C(1000000)     /* for those that cannot wake us */
-#define COPYING_NS UINT64_C(5000000)  /* a thread that is at it gets that much more */
+#define BOUNDS_FACTOR 20u /* mappings are believed so many times as long as reading them takes */
+#define COPYING_NS UINT64_C(5000000) /* a thread that is at it gets that much more */
 
 static uint64_t now_ns(void)
 {
@@ -91,6 +92,13 @@ static bool is_gone(pid_t pid, pid_t tid)
     return syscall(SYS_tgkill, pid, tid, 0) < 0 && errno == ESRCH;
 }
 
+/* Reading the mappings takes 9 ms where there are ten thousand stacks. A thread's stack that was
+ * there when they were read is there still, as long as the thread is. */
+static bool bounds_are_fresh(const struct asker *asker)
+{
+    return now_ns() - asker->bounds_ns < BOUNDS_FACTOR * asker->bounds_cost_ns;
+}
+
 /* What was answered has been used by now. A thread that is gone answers no more. */
 static void free_slots(struct asker *asker, struct ask_table *table)
 {
@@ -107,6 +115,11 @@ static void free_slots(struct asker *asker, struct ask_table *table)
     if (!copying) /* else somebody may be reading it: it is left to him */
         free(asker->readable);
     asker->readable = NULL;
+    if (bounds_are_fresh(asker))
+        return;
+    if (!copying)
+        free(asker->bounds);
+    asker->bounds = NULL;
 }
 
 /* The slot that is bound to TID from an earlier asking, else a free one, else NULL. */
@@ -170,6 +183,16 @@ static bool need_readable(struct asker *asker)
     return asker->readable != NULL;
 }
 
+static void need_bounds(struct asker *asker)
+{
+    if (asker->bounds)
+        return;
+    uint64_t before = now_ns();
+    asker->bounds = readable_list_read(asker->target);
+    asker->bounds_ns = now_ns();
+    asker->bounds_cost_ns = asker->bounds_ns - before;
+}
+
 /* Binds SLOT to the thread and sends the signal. */
 static int ask(struct asker *asker, struct ask_table *table, struct ask_slot *slot, pid_t tid,
                bool plain)
@@ -181,6 +204,7 @@ static int ask(struct asker *asker, struct ask_table *table, struct ask_slot *sl
     if (before == SLOT_FREE)
         atomic_store(&slot->tid, tid);
     atomic_store(&slot->plain, plain ? asker->readable : NULL);
+    atomic_store(&slot->bound, plain ? NULL : asker->bounds);
     /* If this fails, a late answer has just been noted; the slot is ours all the same. */
     if (!atomic_compare_exchange_strong(&slot->word, &word, asked))
         atomic_store(&slot->word, asked);
@@ -218,6 +242,8 @@ static struct ask_slot *put_question(struct asker *asker, struct ask_table *tabl
         question->out.why = slot ? "no memory to ask it" : "too many threads have not answered";
         return NULL;
     }
+    if (!plain)
+        need_bounds(asker);
     error = ask(asker, table, slot, question->tid, plain);
     if (!error)
         return slot;
@@ -339,6 +365,7 @@ void ask_trim(void)
 void asker_free(struct asker *asker)
 {
     struct ask_table *table = atomic_load(&ask_table);
-    if (table && asker->readable)
+    asker->bounds_cost_ns = 0; /* they go, too */
+    if (table && (asker->readable || asker->bounds))
         free_slots(asker, table);
 }

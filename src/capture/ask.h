@@ -12,6 +12,10 @@ struct asker {
     struct target *target;
     struct descriptors *descriptors;
     struct readable_list *readable; /* for slots that are asked now; NULL until needed */
+    struct readable_list *bounds;   /* the same, perhaps a little older, for those that the kernel
+                                       copies; NULL until needed */
+    uint64_t bounds_ns;             /* CLOCK_MONOTONIC when they were read ... */
+    uint64_t bounds_cost_ns;        /* ... and what that took */
 };
 
 #define ASK_BATCH 32

@@ -27,6 +27,8 @@
 #define HANDLER_CODE __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 #endif
 
+#define PAGE 4096u /* the least there is */
+
 _Atomic(struct ask_table *) ask_table;
 
 /* Where a signal handler returns to. No unwind information on purpose: unwinders know these very
@@ -73,20 +75,8 @@ HANDLER_CODE static void copy_registers(const ucontext_t *context, struct regist
 #endif
 }
 
-/* By the kernel, which stops at the first page that is not readable. */
-HANDLER_CODE static size_t copy_by_kernel(pid_t pid, uint64_t from, unsigned char *to)
-{
-    struct iovec local = { to, SLOT_BYTES };
-    struct iovec remote = { (void *)from, SLOT_BYTES };
-    long got =
-        raw_call(SYS_process_vm_readv, pid, (long)(void *)&local, 1, (long)(void *)&remote, 1, 0);
-    return got > 0 ? (size_t)got : 0;
-}
-
-/* By plain loads, up to the end of the mapping that holds the stack. It is this
- * thread's own stack, so nobody unmaps it now. */
-HANDLER_CODE static size_t copy_by_loads(const struct readable_list *list, uint64_t from,
-                                         unsigned char *to)
+/* How much there is to copy from FROM to the end of its mapping; 0: it is in none of LIST. */
+HANDLER_CODE static size_t room_above(const struct readable_list *list, uint64_t from)
 {
     size_t low = 0;
     size_t high = list->count;
@@ -99,15 +89,37 @@ HANDLER_CODE static size_t copy_by_loads(const struct readable_list *list, uint6
     }
     if (low == list->count || from < list->ranges[low].start)
         return 0;
-    uint64_t length = list->ranges[low].end - from;
-    if (length > SLOT_BYTES)
-        length = SLOT_BYTES;
+    uint64_t room = list->ranges[low].end - from;
+    return room < SLOT_BYTES ? (size_t)room : SLOT_BYTES;
+}
+
+/* By the kernel, which stops at the first page that is not readable. A stack that is newer than
+ * BOUND is copied as far as the page goes on in which it is used. */
+HANDLER_CODE static size_t copy_by_kernel(pid_t pid, const struct readable_list *bound,
+                                          uint64_t from, unsigned char *to)
+{
+    size_t length = bound ? room_above(bound, from) : SLOT_BYTES;
+    if (length == 0)
+        length = RED_ZONE + PAGE - (size_t)((from + RED_ZONE) % PAGE);
+    struct iovec local = { to, length };
+    struct iovec remote = { (void *)from, length };
+    long got =
+        raw_call(SYS_process_vm_readv, pid, (long)(void *)&local, 1, (long)(void *)&remote, 1, 0);
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* By plain loads, up to the end of the mapping that holds the stack. It is this
+ * thread's own stack, so nobody unmaps it now. */
+HANDLER_CODE static size_t copy_by_loads(const struct readable_list *list, uint64_t from,
+                                         unsigned char *to)
+{
+    size_t length = room_above(list, from);
     /* volatile, so that no compiler makes a call of memcpy of it */
     const volatile unsigned char *source = (const volatile unsigned char *)from;
     volatile unsigned char *target = to;
-    for (uint64_t i = 0; i < length; i++)
+    for (size_t i = 0; i < length; i++)
         target[i] = source[i];
-    return (size_t)length;
+    return length;
 }
 
 HANDLER_CODE static void copy_stack(struct ask_table *table, struct ask_slot *slot,
@@ -115,7 +127,8 @@ HANDLER_CODE static void copy_stack(struct ask_table *table, struct ask_slot *sl
 {
     slot->low = slot->registers.sp - RED_ZONE;
     slot->length = plain ? copy_by_loads(plain, slot->low, slot->bytes)
-                         : copy_by_kernel(atomic_load(&table->pid), slot->low, slot->bytes);
+                         : copy_by_kernel(atomic_load(&table->pid), atomic_load(&slot->bound),
+                                          slot->low, slot->bytes);
 }
 
 /* Answers by SLOT, if this thread is still waited for. */

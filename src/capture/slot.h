@@ -65,6 +65,9 @@ struct ask_slot {
     /* Not NULL: the thread must make no system call (it is filtered, or process_vm_readv is
      * refused); it finds the end of its stack here. */
     _Atomic(const struct readable_list *) plain;
+    /* Where the kernel copies: the mappings, since what lies above a stack may be memory that
+     * nobody ever brings, and the thread would hang in it; NULL: not known. */
+    _Atomic(const struct readable_list *) bound;
 
     struct registers registers;
     uint64_t low;
