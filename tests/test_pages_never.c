@@ -153,6 +153,7 @@ static void answer_beside(const char *what, const char *where, const char *threa
     }
 
 BESIDE(file, above, "below")
+BESIDE(file, running, "runner")
 BESIDE(file, poll, "poller")
 BESIDE(file, futex, "waiter")
 BESIDE(file, code, "runner")
@@ -160,6 +161,7 @@ BESIDE(file, touched, "toucher")
 BESIDE(gone, above, "below")
 BESIDE(gone, code, "runner")
 BESIDE(fault, above, "below")
+BESIDE(fault, running, "runner")
 BESIDE(fault, poll, "poller")
 BESIDE(fault, futex, "waiter")
 BESIDE(fault, code, "runner")
@@ -172,6 +174,7 @@ int main(void)
         cmocka_unit_test(answers_file_futex),   cmocka_unit_test(answers_file_code),
         cmocka_unit_test(answers_file_touched), cmocka_unit_test(answers_fault_above),
         cmocka_unit_test(answers_gone_above),   cmocka_unit_test(answers_gone_code),
+        cmocka_unit_test(answers_file_running), cmocka_unit_test(answers_fault_running),
         cmocka_unit_test(answers_fault_poll),   cmocka_unit_test(answers_fault_futex),
         cmocka_unit_test(answers_fault_code),   cmocka_unit_test(answers_fault_touched),
     };

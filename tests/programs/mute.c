@@ -3,7 +3,9 @@
  *   mute WHAT WHERE DIRECTORY
  * WHAT is `file`, a file of a FUSE mount whose server answers everything but READ, as
  * a dead network mount does, `gone`, the same on a mount that was detached, or `fault`, anonymous
- * memory that a userfaultfd stands for and nobody serves. WHERE it is: `above` a thread's stack, at
+ * memory that a userfaultfd stands for and nobody serves. WHERE it is: `above` a thread's stack, or
+ * that of one which runs
+ * (`running`), at
  * the `poll` set of a thread, at its `futex`, as its `code`, or just `touched` by it. Prints
  * "address A" and "ready"; the mount is at DIRECTORY, for this process alone; calls snag_stop at a
  * newline and says "stopped". What the machine refuses is "skip WHY". */
@@ -18,6 +20,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -158,37 +161,55 @@ static void map_fault(char *place, int protection)
 
 static char *mute; /* SIZE bytes that nobody brings; as many before them are a stack */
 
+static atomic_bool arrived;
+
+static void arrive(const char *name)
+{
+    pthread_setname_np(pthread_self(), name);
+    atomic_store(&arrived, true);
+}
+
 static void *stand_below(void *unused)
 {
-    pthread_setname_np(pthread_self(), "below");
+    arrive("below");
     pause();
+    return unused;
+}
+
+static atomic_ulong turns;
+
+static void *run_below(void *unused)
+{
+    arrive("runner");
+    for (;;)
+        atomic_fetch_add(&turns, 1);
     return unused;
 }
 
 static void *poll_it(void *unused)
 {
-    pthread_setname_np(pthread_self(), "poller");
+    arrive("poller");
     poll((struct pollfd *)(void *)mute, 4, -1);
     return unused;
 }
 
 static void *wait_for_it(void *unused)
 {
-    pthread_setname_np(pthread_self(), "waiter");
+    arrive("waiter");
     syscall(SYS_futex, mute, FUTEX_WAIT, 0, NULL, NULL, 0);
     return unused;
 }
 
 static void *run_it(void *unused)
 {
-    pthread_setname_np(pthread_self(), "runner");
+    arrive("runner");
     ((void (*)(void))(uintptr_t)(mute + 8192))();
     return unused;
 }
 
 static void *touch_it(void *unused)
 {
-    pthread_setname_np(pthread_self(), "toucher");
+    arrive("toucher");
     *(volatile char *)(mute + 100);
     return unused;
 }
@@ -199,6 +220,7 @@ static const struct place {
     void *(*run)(void *);
 } places[] = {
     { "above", PROT_READ | PROT_WRITE, stand_below },
+    { "running", PROT_READ | PROT_WRITE, run_below },
     { "poll", PROT_READ | PROT_WRITE, poll_it },
     { "futex", PROT_READ | PROT_WRITE, wait_for_it },
     { "code", PROT_READ | PROT_EXEC, run_it },
@@ -232,13 +254,20 @@ int main(int argc, char **argv)
     pthread_attr_setstack(&attributes, stack, SIZE);
     if (pthread_create(&thread, &attributes, place->run, NULL) != 0)
         return 1;
-    usleep(300000);
+    while (!atomic_load(&arrived))
+        usleep(10000);
+    usleep(200000); /* for the one call that it makes then */
     printf("address %s\nready\n", snag_address());
     fflush(stdout);
     if (getchar() != '\n')
         return 1;
     snag_stop();
-    printf("stopped\n");
+    unsigned long before = atomic_load(&turns);
+    sleep(1);
+    if (place->run == run_below && atomic_load(&turns) == before)
+        printf("the thread that ran hangs\n");
+    else
+        printf("stopped\n");
     fflush(stdout);
     _exit(0);
 }
