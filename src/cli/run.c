@@ -32,9 +32,10 @@ static const char help[] =
     "  --children        also in the programs that COMMAND starts, each with a\n"
     "                    listener of its own (give a range of ports, or unix:...%p)\n"
     "\n"
-    "COMMAND must be linked dynamically and not be set-user-ID. A COMMAND that\n"
-    "starts another program in its place (a shell script that ends in exec) or\n"
-    "goes to the background needs --children, or its option to stay.\n"
+    "COMMAND must be linked dynamically and not be set-user-ID. A shell script that\n"
+    "ends in exec needs --children; a COMMAND that goes to the background, or works\n"
+    "in children it forks, its option not to. SNAG_TRACK_HANDLES=all also lists its\n"
+    "streams, directories and threads that nobody joins (/debug/handles).\n"
     "\n"
     "The exit status is COMMAND's; 1 when it cannot be run, 2 for wrong usage.\n";
 
