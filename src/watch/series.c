@@ -25,7 +25,6 @@
 #include <string.h>
 
 #define FDS_BUDGET_NS UINT64_C(1000000000)
-#define OLD_BUCKET_S 1000 /* the first one that is older than GROWTH_OLD_NS all through */
 
 struct group {
     uint32_t profile;
@@ -48,6 +47,7 @@ struct series {
     struct group *groups;
     size_t count;
     size_t capacity;
+    uint64_t old_ns;
     uint64_t old_threads; /* of all */
 };
 
@@ -93,7 +93,7 @@ static void add_threads(struct series *series)
     const struct thread_dump *dump = series->picture->threads;
     for (size_t i = 0; i < dump->count; i++) {
         const struct thread_sample *thread = &dump->threads[i];
-        bool is_old = thread->state != 'R' && thread->blocked_ns > GROWTH_OLD_NS;
+        bool is_old = thread->state != 'R' && thread->blocked_ns > series->old_ns;
         series->old_threads += is_old;
         if (thread->state == 'R' || thread->frame_count == 0)
             continue;
@@ -131,7 +131,7 @@ static void add_fds(struct series *series)
             group.frame_count = origin->frame_count;
             group.key = key_of(origin->frames, origin->frame_count * sizeof *origin->frames);
             group.old = dump->monotonic_ns > origin->time_ns &&
-                        dump->monotonic_ns - origin->time_ns > GROWTH_OLD_NS;
+                        dump->monotonic_ns - origin->time_ns > series->old_ns;
         } else {
             group.words = words_of(series, descriptor);
             group.key = key_of(group.words, strlen(group.words));
@@ -140,11 +140,12 @@ static void add_fds(struct series *series)
     }
 }
 
-static uint64_t old_of(const struct handle_holding *holding)
+/* Those in buckets that are old all through. */
+static uint64_t old_of(const struct series *series, const struct handle_holding *holding)
 {
     uint64_t old = 0;
     for (size_t i = 0; i < holding->age_count; i++)
-        if (holding->ages[i].at_least_s >= OLD_BUCKET_S)
+        if (holding->ages[i].at_least_s * UINT64_C(1000000000) >= series->old_ns)
             old += holding->ages[i].count;
     return old;
 }
@@ -162,7 +163,7 @@ static void add_handles(struct series *series)
                 .key = key_of(holding->stack.frames,
                               holding->stack.count * sizeof *holding->stack.frames),
                 .value = holding->count,
-                .old = old_of(holding),
+                .old = old_of(series, holding),
                 .frames = holding->stack.frames,
                 .frame_count = holding->stack.count,
             };
@@ -176,7 +177,7 @@ static void add_handles(struct series *series)
 }
 
 struct series *series_take(struct lab *lab, const struct picture *picture,
-                           const struct counts *counts)
+                           const struct counts *counts, uint64_t old_ns)
 {
     struct series *series = calloc(1, sizeof *series);
     if (!series)
@@ -186,6 +187,7 @@ struct series *series_take(struct lab *lab, const struct picture *picture,
     series->lab = lab;
     series->picture = picture;
     series->counts = counts;
+    series->old_ns = old_ns;
     if (fd_source_dump(lab->fds, false, FDS_BUDGET_NS, &series->fds) != 0)
         series->fds = NULL;
     if (inventory_source_dump(lab->inventories, &wish, &series->handles) != 0)

@@ -19,10 +19,10 @@ struct sink;
 #define SERIES_FDS 2u
 #define SERIES_INVENTORIES 2u /* plus the number of one, which begins with 1 */
 
-/* Takes what is not in PICTURE or COUNTS, and keeps all three until series_free. NULL without
- * memory; what could not be taken is left out. */
+/* Takes what is not in PICTURE or COUNTS, and keeps all three until series_free. What is older than
+ * OLD_NS counts as old. NULL without memory; what could not be taken is left out. */
 struct series *series_take(struct lab *lab, const struct picture *picture,
-                           const struct counts *counts);
+                           const struct counts *counts, uint64_t old_ns);
 void series_free(struct series *series);
 
 /* Hands every series to GROWTH, between its begin and end. */

@@ -15,6 +15,7 @@
 #include "watch/alarms.h"
 #include "watch/blackbox.h"
 #include "watch/counts.h"
+#include "watch/growth.h"
 #include "watch/lines.h"
 #include "watch/series.h"
 #include "watch/term.h"
@@ -140,10 +141,18 @@ static void look_at_deadlocks(struct watch *watch, const struct picture *picture
     dump(watch, "deadlock");
 }
 
+/* As much of the period as GROWTH_OLD_NS is of a day. */
+static uint64_t old_ns(const struct watch *watch)
+{
+    uint64_t period = watch->options.period_seconds;
+    return period ? period * 1000000000 / (UINT64_C(86400) * 1000000000 / GROWTH_OLD_NS)
+                  : GROWTH_OLD_NS;
+}
+
 static void look_at_growth(struct watch *watch, const struct picture *picture,
                            const struct counts *counts)
 {
-    struct series *series = series_take(watch->lab, picture, counts);
+    struct series *series = series_take(watch->lab, picture, counts, old_ns(watch));
     if (series &&
         alarms_look(watch->alarms, series, now_ns(), watch->options.say, watch->options.user))
         dump(watch, "growth");
