@@ -6,6 +6,7 @@
  *     fds N        opens N files
  *     close        closes them again
  *     threads N    starts N threads that wait
+ *     leak MS      for so long, adds a handle every 50 ms that nobody removes
  *     deadlock N   N threads that wait for each other in a ring
  *     handler      handles SIGTERM, by a line on stderr
  *     info         handles it with its information
@@ -79,6 +80,28 @@ static void deadlock(int count)
         start_thread(take_two, (void *)(long)i);
 }
 
+static void sleep_ms(long ms)
+{
+    struct timespec left = { ms / 1000, ms % 1000 * 1000000 };
+    while (nanosleep(&left, &left) != 0)
+        ;
+}
+
+static __attribute__((noinline)) void forget_one(void)
+{
+    static char things[100000];
+    static int count;
+    SNAG_TRACK("watched.things", &things[count++ % (int)sizeof things]);
+}
+
+static void leak(long ms)
+{
+    for (; ms > 0; ms -= 50) {
+        forget_one();
+        sleep_ms(50);
+    }
+}
+
 static void on_term(int number)
 {
     static const char line[] = "handled SIGTERM\n";
@@ -106,13 +129,6 @@ static void handle(bool with_info)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static void sleep_ms(long ms)
-{
-    struct timespec left = { ms / 1000, ms % 1000 * 1000000 };
-    while (nanosleep(&left, &left) != 0)
-        ;
-}
-
 int main(int argc, char **argv)
 {
     snag_options options = SNAG_OPTIONS_INIT;
@@ -127,7 +143,8 @@ int main(int argc, char **argv)
             options.user = &options;
         } else if (strcmp(word, "start") == 0) {
             int status = snag_start(&options);
-            printf("started %d, listens on %s\n", status, snag_address() ? snag_address() : "nothing");
+            printf("started %d, listens on %s\n", status,
+                   snag_address() ? snag_address() : "nothing");
         } else if (strcmp(word, "fds") == 0) {
             for (; number > 0; number--)
                 fds[fd_count++] = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
@@ -148,6 +165,8 @@ int main(int argc, char **argv)
             if (child == 0)
                 _exit(0);
             waitpid(child, NULL, 0);
+        } else if (strcmp(word, "leak") == 0) {
+            leak(number);
         } else if (strcmp(word, "sleep") == 0) {
             sleep_ms(number);
         } else if (strcmp(word, "stop") == 0) {
