@@ -17,7 +17,7 @@ static atomic_llong news_read;
 
 static void refresh_prices(http_response *given)
 {
-    HTTP_CLOSED_AT_END http_response *response = given;
+    HTTP_CLOSED_AT_END http_response *response = http_own(given);
     if (response->status != 200) {
         prices_failed++;
         return;
@@ -27,7 +27,7 @@ static void refresh_prices(http_response *given)
 
 static void check_avatar(http_response *given)
 {
-    HTTP_CLOSED_AT_END http_response *response = given;
+    HTTP_CLOSED_AT_END http_response *response = http_own(given);
     char first[8];
     if (http_read_body(response, first, sizeof first) == (ssize_t)sizeof first)
         avatars_seen += memcmp(first, "\x89PNG\r\n\x1a\n", sizeof first) == 0;
@@ -35,7 +35,7 @@ static void check_avatar(http_response *given)
 
 static void watch_news(http_response *given)
 {
-    HTTP_CLOSED_AT_END http_response *response = given;
+    HTTP_CLOSED_AT_END http_response *response = http_own(given);
     if (response->status == 200)
         news_read += http_skip_body(response);
 }

@@ -34,6 +34,10 @@ typedef struct http_response {
  * must call http_response_close(RESPONSE) on every path, also when the status is an error. */
 typedef void http_handler(http_response *response);
 
+/* Returns GIVEN. A handler says by it that it takes over its response, which `snag check` cannot
+ * know of an argument: see snag-resources.txt. */
+http_response *http_own(http_response *given);
+
 /* Sends "GET PATH" to HOST:PORT and starts the reader thread, which calls
  * HANDLER. Returns 0, or a negative errno with nothing to close, HANDLER not called. */
 int http_get(const char *host, const char *port, const char *path, http_handler *handler);
@@ -55,7 +59,7 @@ int http_responses_open(void);
 
 /* The way not to forget: a response held by a variable declared so is closed
  * when the variable goes out of scope, whichever way that is.
- *     HTTP_CLOSED_AT_END http_response *response = given; */
+ *     HTTP_CLOSED_AT_END http_response *response = http_own(given); */
 #define HTTP_CLOSED_AT_END __attribute__((cleanup(http_close_held)))
 void http_close_held(http_response **held);
 

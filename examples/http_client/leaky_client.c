@@ -17,8 +17,9 @@ static atomic_llong news_read;
 /* The mistake on the error path: whoever wrote this believed that an error
  * page which is read to its end is done with. It is not closed, and the server
  * never ends it: the thread stays here, and so does the socket. */
-static void refresh_prices(http_response *response)
+static void refresh_prices(http_response *given)
 {
+    http_response *response = http_own(given);
     if (response->status != 200) {
         long long skipped = http_skip_body(response);
         prices_failed += skipped >= 0;
@@ -31,16 +32,18 @@ static void refresh_prices(http_response *response)
 /* The mistake without an error: all that is wanted stands in the first bytes,
  * so the rest is not read, and the response is forgotten. The thread ends; the
  * socket stays, in CLOSE_WAIT once the server has closed its side. */
-static void check_avatar(http_response *response)
+static void check_avatar(http_response *given)
 {
+    http_response *response = http_own(given);
     char first[8];
     if (http_read_body(response, first, sizeof first) == (ssize_t)sizeof first)
         avatars_seen += memcmp(first, "\x89PNG\r\n\x1a\n", sizeof first) == 0;
 }
 
 /* No mistake here. */
-static void watch_news(http_response *response)
+static void watch_news(http_response *given)
 {
+    http_response *response = http_own(given);
     if (response->status == 200)
         news_read += http_skip_body(response);
     http_response_close(response);

@@ -137,6 +137,8 @@ static int listen_on(unsigned short port)
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 128) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         fprintf(stderr, "local_server: 127.0.0.1:%u: %s\n", port, strerror(errno));
+        if (fd >= 0)
+            close(fd);
         return -1;
     }
     printf("local_server listens on 127.0.0.1:%u\n", ntohs(address.sin_port));
