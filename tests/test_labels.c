@@ -602,6 +602,11 @@ static bool goes_on(struct label_slot *slot)
 static void test_fork_amid_a_change(void **state)
 {
     (void)state;
+    /* The sanitizers' builds have a second copy of libsnag in this program, which shares the
+     * exported tables and has no slot that it could find amid a change. */
+    const char *linked = getenv("SNAG_ENGINE_IS_LINKED");
+    if (linked && strcmp(linked, "1") == 0)
+        skip();
     snag_label_set("amid", "a change");
     struct label_slot *slot = slot_of(gettid());
     assert_non_null(slot);
