@@ -46,7 +46,7 @@ static size_t others;
 
 /* What looks at this process. */
 struct looker {
-    struct target target;
+    struct target *target; /* the source keeps its address */
     struct modules *modules;
     struct unwinder *unwinder;
     struct thread_source *source;
@@ -54,13 +54,12 @@ struct looker {
 
 static struct looker looker_open(enum signal_mode mode)
 {
-    static struct target target; /* the source keeps its address */
-    struct looker looker;
-    assert_int_equal(target_open(&target, 0), 0);
-    looker.target = target;
-    looker.modules = modules_new(&target);
-    looker.unwinder = unwinder_new(&target, looker.modules);
-    looker.source = thread_source_new(&target, looker.modules, looker.unwinder, mode);
+    struct looker looker = { .target = calloc(1, sizeof *looker.target) };
+    assert_non_null(looker.target);
+    assert_int_equal(target_open(looker.target, 0), 0);
+    looker.modules = modules_new(looker.target);
+    looker.unwinder = unwinder_new(looker.target, looker.modules);
+    looker.source = thread_source_new(looker.target, looker.modules, looker.unwinder, mode);
     assert_non_null(looker.source);
     return looker;
 }
@@ -70,7 +69,8 @@ static void looker_close(struct looker *looker)
     thread_source_free(looker->source);
     unwinder_free(looker->unwinder);
     modules_free(looker->modules);
-    target_close(&looker->target);
+    target_close(looker->target);
+    free(looker->target);
 }
 
 static struct thread_dump *take(struct looker *looker)
