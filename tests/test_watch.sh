@@ -5,7 +5,6 @@
 # number, before a process that does not end is killed; nothing when it is off.
 set -u
 . "$SNAG_SOURCE/tests/support/service.sh"
-! grep -q 'fsanitize=thread' "$SNAG_BUILD/CMakeCache.txt" || skip "ThreadSanitizer has a thread of its own, and its time"
 watched=$SNAG_BUILD/tests/programs/watched
 export SNAG_LISTEN=off
 unset SNAG_TERM_SECONDS
