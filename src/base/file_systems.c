@@ -148,31 +148,6 @@ static bool take_mount(struct file_systems *systems, const struct mount_line *mo
     return true;
 }
 
-/* mountinfo from its beginning, to be freed; NULL where it cannot be read. */
-static char *read_text(int fd)
-{
-    size_t capacity = 16384;
-    size_t length = 0;
-    char *text = malloc(capacity);
-    ssize_t got = -1;
-    while (text && (got = pread(fd, text + length, capacity - length - 1, (off_t)length)) > 0) {
-        length += (size_t)got;
-        if (capacity - length > 4096)
-            continue;
-        capacity *= 2;
-        char *grown = realloc(text, capacity);
-        if (!grown)
-            free(text);
-        text = grown;
-    }
-    if (!text || got < 0) {
-        free(text);
-        return NULL;
-    }
-    text[length] = 0;
-    return text;
-}
-
 static size_t lines_in(const char *text)
 {
     size_t lines = 0;
@@ -183,10 +158,11 @@ static size_t lines_in(const char *text)
 
 static void read_mounts(struct file_systems *systems)
 {
-    char *text = read_text(systems->fd);
+    char *text;
+    ssize_t length = proc_read_again(systems->fd, &text);
     forget(systems);
     systems->was_read = true;
-    if (!text)
+    if (length < 0)
         return;
     size_t lines = lines_in(text) + 1;
     systems->good = calloc(lines, sizeof *systems->good);

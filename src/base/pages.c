@@ -22,6 +22,7 @@
 #include "base/pages.h"
 
 #include "base/maps.h"
+#include "base/proc_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,31 +88,6 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The whole of maps, to be freed. */
-static char *read_maps(int fd)
-{
-    size_t capacity = 65536;
-    size_t length = 0;
-    char *text = malloc(capacity);
-    ssize_t got = lseek(fd, 0, SEEK_SET) == 0 ? 0 : -1;
-    while (text && got >= 0 && (got = read(fd, text + length, capacity - length - 1)) > 0) {
-        length += (size_t)got;
-        if (capacity - length > 8192)
-            continue;
-        capacity *= 2;
-        char *grown = realloc(text, capacity);
-        if (!grown)
-            free(text);
-        text = grown;
-    }
-    if (!text || got < 0) {
-        free(text);
-        return NULL;
-    }
-    text[length] = 0;
-    return text;
-}
-
 /* Takes what TEXT says. Where nothing is mapped from any overlay's device though there is an
  * overlay, these files are told by their layers' devices. */
 static bool take_maps(struct page_gate *gate, const char *text)
@@ -145,8 +121,9 @@ static bool renew_mappings(struct page_gate *gate)
     uint64_t age = MAPPINGS_FACTOR * gate->mappings_cost_ns;
     if (gate->mappings && before - gate->mappings_ns < (age > MAPPINGS_NS ? age : MAPPINGS_NS))
         return true;
-    char *text = gate->maps_fd >= 0 ? read_maps(gate->maps_fd) : NULL;
-    bool read = text && take_maps(gate, text);
+    char *text = NULL;
+    bool read =
+        gate->maps_fd >= 0 && proc_read_again(gate->maps_fd, &text) >= 0 && take_maps(gate, text);
     free(text);
     gate->mappings_ns = now_ns();
     gate->mappings_cost_ns = gate->mappings_ns - before;

@@ -9,6 +9,7 @@
 #define SNAG_BASE_TARGET_H
 
 #include "base/pages.h"
+#include "base/proc_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,12 +56,5 @@ bool target_read_all(struct target *target, uint64_t address, void *bytes, size_
  * anybody. */
 bool target_device_answers(struct target *target, uint64_t device);
 bool target_path_answers(struct target *target, const char *path);
-
-/* Reads the file PATH below the directory DIRECTORY_FD into TEXT (at most
- * SIZE-1 bytes, always terminated). Returns the length or a negative errno. */
-ssize_t proc_read(int directory_fd, const char *path, char *text, size_t size);
-
-/* Reads a file of any length, e.g. "maps". *TEXT is to be freed with free(). */
-ssize_t proc_read_whole(int directory_fd, const char *path, char **text);
 
 #endif
