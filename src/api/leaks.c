@@ -92,18 +92,15 @@ void snag_leaks_remember(void)
 
 static bool knows_thread(const struct present *before, const struct leak_thread *thread)
 {
-    for (size_t i = 0; i < before->thread_count; i++)
-        if (before->threads[i].tid == thread->tid)
-            return before->threads[i].start == thread->start;
-    return false;
+    const struct leak_thread *same =
+        leak_thread_find(before->threads, before->thread_count, thread->tid);
+    return same && same->start == thread->start;
 }
 
 static bool knows_fd(const struct present *before, const struct leak_fd *fd)
 {
-    for (size_t i = 0; i < before->fd_count; i++)
-        if (before->fds[i].fd == fd->fd)
-            return before->fds[i].link == fd->link;
-    return false;
+    const struct leak_fd *same = leak_fd_find(before->fds, before->fd_count, fd->fd);
+    return same && same->link == fd->link;
 }
 
 /* Whether there is anything that was not there BEFORE. When that cannot be seen from here, yes: the

@@ -11,6 +11,7 @@
 #include "reports/reports.h"
 #include "sources/fds.h"
 #include "sources/inventories.h"
+#include "sources/thread_facts.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
 #include "waits/waits.h"
@@ -25,41 +26,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The flags of the kernel's own threads in a process, which io_uring makes (include/linux/sched.h:
- * PF_IO_WORKER, PF_USER_WORKER). */
-#define KERNELS_OWN (0x10u | 0x4000u)
-
-/* Fields of /proc/PID/task/TID/stat that follow the name. */
-struct stat_fields {
-    uint64_t flags; /* field 9 */
-    uint64_t start; /* field 22 */
-};
-
-static struct stat_fields read_stat(const struct lab *lab, pid_t tid)
+/* False when it has ended. */
+static bool read_facts(const struct lab *lab, pid_t tid, struct thread_facts *facts)
 {
-    struct stat_fields fields = { 0 };
     char path[32];
     char text[1024];
     snprintf(path, sizeof path, "%d/stat", (int)tid);
-    if (proc_read(lab->target.task_fd, path, text, sizeof text) <= 0)
-        return fields;
-    const char *field = strrchr(text, ')');
-    for (int number = 2; field && number < 22; number++) {
-        field = strchr(field + 1, ' ');
-        if (field && number + 1 == 9)
-            fields.flags = strtoull(field, NULL, 10);
-    }
-    if (field)
-        fields.start = strtoull(field, NULL, 10);
-    return fields;
-}
-
-static const struct leak_thread *thread_before(const struct leak_query *query, pid_t tid)
-{
-    for (size_t i = 0; i < query->thread_count; i++)
-        if (query->threads[i].tid == tid)
-            return &query->threads[i];
-    return NULL;
+    ssize_t length = proc_read(lab->target.task_fd, path, text, sizeof text);
+    return length > 0 && thread_facts_parse(text, (size_t)length, facts);
 }
 
 static bool is_new_thread(const struct lab *lab, const struct leak_query *query,
@@ -67,25 +41,18 @@ static bool is_new_thread(const struct lab *lab, const struct leak_query *query,
 {
     if (thread->tid == query->caller)
         return false;
-    const struct leak_thread *before = thread_before(query, thread->tid);
-    const struct stat_fields now = read_stat(lab, thread->tid);
-    if (now.start == 0 || (now.flags & KERNELS_OWN)) /* ended by now, or not the program's */
+    struct thread_facts now;
+    if (!read_facts(lab, thread->tid, &now) || thread_is_kernels(&now))
         return false;
-    return !before || before->start != now.start;
-}
-
-static const struct leak_fd *fd_before(const struct leak_query *query, int fd)
-{
-    for (size_t i = 0; i < query->fd_count; i++)
-        if (query->fds[i].fd == fd)
-            return &query->fds[i];
-    return NULL;
+    const struct leak_thread *before =
+        leak_thread_find(query->threads, query->thread_count, thread->tid);
+    return !before || before->start != now.start_ticks;
 }
 
 static bool is_new_fd(const struct lab *lab, const struct leak_query *query,
                       const struct descriptor *descriptor)
 {
-    const struct leak_fd *before = fd_before(query, descriptor->fd);
+    const struct leak_fd *before = leak_fd_find(query->fds, query->fd_count, descriptor->fd);
     if (!before)
         return true;
     char path[32];

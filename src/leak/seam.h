@@ -30,6 +30,35 @@ static inline uint64_t leak_hash(const char *text, size_t length)
     return hash;
 }
 
+/* The one of that number among COUNT, by ascending number; NULL. */
+static inline const struct leak_thread *leak_thread_find(const struct leak_thread *threads,
+                                                         size_t count, int32_t tid)
+{
+    size_t low = 0;
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (threads[middle].tid < tid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && threads[low].tid == tid ? &threads[low] : NULL;
+}
+
+static inline const struct leak_fd *leak_fd_find(const struct leak_fd *fds, size_t count,
+                                                 int32_t fd)
+{
+    size_t low = 0;
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (fds[middle].fd < fd)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && fds[low].fd == fd ? &fds[low] : NULL;
+}
+
 enum leak_list {
     LEAK_TOP,
     LEAK_ANY,
