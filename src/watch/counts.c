@@ -17,7 +17,6 @@
 #define FIELDS 50
 #define FIELD_UTIME 14
 #define FIELD_STIME 15
-#define FIELD_START 22
 #define FIELD_VIRTUAL 23
 #define FIELD_RESIDENT 24
 
@@ -35,12 +34,6 @@ static bool read_stat(const struct lab *lab, uint64_t *fields)
     return true;
 }
 
-static double now_of(clockid_t id)
-{
-    struct timespec now;
-    return clock_gettime(id, &now) == 0 ? (double)now.tv_sec + (double)now.tv_nsec / 1e9 : 0;
-}
-
 static void take_process(const struct lab *lab, struct counts *counts)
 {
     uint64_t fields[FIELDS] = { 0 };
@@ -51,8 +44,14 @@ static void take_process(const struct lab *lab, struct counts *counts)
     counts->processor_seconds = (double)ticks / hertz;
     counts->virtual_bytes = fields[FIELD_VIRTUAL - FIRST_FIELD];
     counts->resident_bytes = fields[FIELD_RESIDENT - FIRST_FIELD] * (uint64_t)sysconf(_SC_PAGESIZE);
-    double age = now_of(CLOCK_BOOTTIME) - (double)fields[FIELD_START - FIRST_FIELD] / hertz;
-    counts->started = now_of(CLOCK_REALTIME) - age;
+}
+
+static void take_start(struct lab *lab, struct counts *counts)
+{
+    struct timespec now;
+    uint64_t uptime_ns = lab_uptime_ns(lab);
+    if (uptime_ns > 0 && clock_gettime(CLOCK_REALTIME, &now) == 0)
+        counts->started = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)uptime_ns / 1e9;
 }
 
 /* The soft limit in the line of /proc/PID/limits that begins with NAME. */
@@ -94,6 +93,7 @@ void counts_take(struct lab *lab, struct counts *counts)
     counts->threads = thread_source_count(lab->threads);
     counts->fds = fd_source_count(lab->fds);
     take_process(lab, counts);
+    take_start(lab, counts);
     take_limits(lab, counts);
     take_inventories(lab, counts);
 }

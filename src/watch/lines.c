@@ -2,24 +2,14 @@
 #include "watch/lines.h"
 
 #include "base/sink.h"
+#include "views/fds_text.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-
-static void write_grouped(struct sink *sink, uint64_t value)
-{
-    if (value >= 1000) {
-        write_grouped(sink, value / 1000);
-        sink_printf(sink, ",%03u", (unsigned)(value % 1000));
-        return;
-    }
-    sink_printf(sink, "%u", (unsigned)value);
-}
 
 static void write_change(struct sink *sink, long now, long before)
 {
     sink_puts(sink, now < before ? "-" : "+");
-    write_grouped(sink, now < before ? (uint64_t)(before - now) : (uint64_t)(now - before));
+    fds_write_count(sink, now < before ? (uint64_t)(before - now) : (uint64_t)(now - before));
 }
 
 /* "412 threads (+3)", nothing where it is not known. */
@@ -30,7 +20,7 @@ static void write_count(struct sink *sink, const char **separator, long now, con
         return;
     sink_puts(sink, *separator);
     *separator = ", ";
-    write_grouped(sink, (uint64_t)now);
+    fds_write_count(sink, (uint64_t)now);
     sink_printf(sink, " %s", what);
     if (before && *before >= 0) {
         sink_puts(sink, " (");
@@ -57,9 +47,9 @@ static void write_fds(struct sink *sink, const char **separator, const struct co
         return;
     sink_puts(sink, *separator);
     *separator = ", ";
-    write_grouped(sink, (uint64_t)now->fds);
+    fds_write_count(sink, (uint64_t)now->fds);
     sink_puts(sink, " of ");
-    write_grouped(sink, now->fd_limit);
+    fds_write_count(sink, now->fd_limit);
     sink_printf(sink, " descriptors (%u %%", counts_fd_percent(now));
     if (before && before->fds >= 0) {
         sink_puts(sink, ", ");
