@@ -12,6 +12,7 @@
 #include "api/listener.h"
 #include "api/engine_load.h"
 #include "api/log.h"
+#include "api/quiet_thread.h"
 #include "api/voice.h"
 #include "engine/own_table.h"
 #include "handles/handles.h"
@@ -141,24 +142,6 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* All signals are blocked in the new thread from its first instruction on. */
-static int thread_create(struct listener *listener)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    int error = pthread_create(&listener->thread, &attributes, thread_main, listener);
-    if (error == EINVAL) /* the service's thread-local storage does not fit: the default does */
-        error = pthread_create(&listener->thread, NULL, thread_main, listener);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 static void keep_note(const char *line, void *user)
 {
     log_lines_add(user, line);
@@ -224,7 +207,7 @@ int listener_start(struct settings *settings, struct listener **result, struct l
     listener->host.voice_tid = voice_tid(listener->voice);
     atomic_store(&log_tid, listener->host.voice_tid);
     if (status == 0)
-        status = thread_create(listener);
+        status = quiet_thread_create(&listener->thread, STACK_SIZE, thread_main, listener);
     if (status) {
         snprintf(error, size, "the listener's thread cannot be created: %s", strerror(-status));
         listener_free(listener);

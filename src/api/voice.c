@@ -4,13 +4,13 @@
 #include "api/voice.h"
 
 #include "api/log.h"
+#include "api/quiet_thread.h"
 #include "engine/engine.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,24 +72,6 @@ static void *voice_main(void *argument)
     return NULL;
 }
 
-/* The service's signals are for its own threads. */
-static int create(struct voice *voice)
-{
-    sigset_t all;
-    sigset_t before;
-    pthread_attr_t attributes;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    int error = pthread_create(&voice->thread, &attributes, voice_main, voice);
-    if (error == EINVAL) /* the service's thread-local storage does not fit: the default does */
-        error = pthread_create(&voice->thread, NULL, voice_main, voice);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int voice_start(struct voice **result, struct engine_lines *lines,
                 void (*log)(const char *line, void *user), void *user)
 {
@@ -99,7 +81,7 @@ int voice_start(struct voice **result, struct engine_lines *lines,
     voice->lines = lines;
     voice->log = log ? log : log_to_stderr;
     voice->user = user;
-    int status = create(voice);
+    int status = quiet_thread_create(&voice->thread, STACK_SIZE, voice_main, voice);
     if (status) {
         free(voice);
         return status;
