@@ -5,6 +5,7 @@
  * model for each analyzer; the analyzers run, side by side; their answers become one list. */
 #include "cli/check.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -52,25 +53,7 @@ struct wish {
 
 static int misused(const char *option, const char *what)
 {
-    complain("check", "%s%s", option, what);
-    fprintf(stderr, "snag check --help says how.\n");
-    return STATUS_USAGE;
-}
-
-/* Whether the argument at *AT is NAME=VALUE or NAME and then VALUE; *VALUE is NULL where that is
- * missing. */
-static bool is_with_value(char ***at, const char *name, const char **value)
-{
-    size_t length = strlen(name);
-    if (strncmp(**at, name, length) != 0)
-        return false;
-    if ((**at)[length] == '=')
-        *value = **at + length + 1;
-    else if ((**at)[length] == 0)
-        *value = (*at)[1] ? *++*at : NULL;
-    else
-        return false;
-    return true;
+    return option_misused("check", option, what);
 }
 
 static bool read_seconds(const char *text, unsigned *seconds)
@@ -96,16 +79,16 @@ static int read_options(char **arguments, struct wish *wish)
         }
         if (strcmp(option, "--sarif") == 0)
             wish->sarif = true;
-        else if (is_with_value(&arguments, "-p", &wish->build)) {
+        else if (option_value(&arguments, "-p", &wish->build)) {
             if (!wish->build)
                 return misused(option, " needs a directory");
-        } else if (is_with_value(&arguments, "--resources", &wish->resources)) {
+        } else if (option_value(&arguments, "--resources", &wish->resources)) {
             if (!wish->resources)
                 return misused(option, " needs a file");
-        } else if (is_with_value(&arguments, "--only", &wish->only)) {
+        } else if (option_value(&arguments, "--only", &wish->only)) {
             if (!wish->only)
                 return misused(option, " needs names of tools");
-        } else if (is_with_value(&arguments, "--timeout", &seconds)) {
+        } else if (option_value(&arguments, "--timeout", &seconds)) {
             if (!seconds || !read_seconds(seconds, &wish->seconds))
                 return misused(option, " is a number of seconds from 1 to 3600");
         } else

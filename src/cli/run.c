@@ -3,6 +3,7 @@
  * Sets the environment and becomes the program: the libraries are put into it
  * by the loader, and libsnag-preload does the rest from within. */
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/program.h"
 
 #include <errno.h>
@@ -50,9 +51,7 @@ struct wish {
 
 static int misused(const char *option, const char *what)
 {
-    complain("run", "%s%s", option, what);
-    fprintf(stderr, "snag run --help says how.\n");
-    return STATUS_USAGE;
+    return option_misused("run", option, what);
 }
 
 static bool is_exit_code(const char *text)
@@ -60,22 +59,6 @@ static bool is_exit_code(const char *text)
     char *end;
     long number = strtol(text, &end, 10);
     return end > text && *end == 0 && number >= 1 && number <= 255;
-}
-
-/* Whether the argument at *AT is NAME=VALUE or NAME and then VALUE: *VALUE is set, or is NULL where
- * it is missing. */
-static bool is_with_value(char ***at, const char *name, const char **value)
-{
-    size_t length = strlen(name);
-    if (strncmp(**at, name, length) != 0)
-        return false;
-    if ((**at)[length] == '=')
-        *value = **at + length + 1;
-    else if ((**at)[length] == 0)
-        *value = (*at)[1] ? *++*at : NULL;
-    else
-        return false;
-    return true;
 }
 
 static bool *flag_of(struct wish *wish, const char *option)
@@ -113,10 +96,10 @@ static int read_options(char **arguments, struct wish *wish)
         }
         if (flag)
             *flag = true;
-        else if (is_with_value(&arguments, "--listen", &wish->listen)) {
+        else if (option_value(&arguments, "--listen", &wish->listen)) {
             if (!wish->listen)
                 return misused(option, " needs an address");
-        } else if (is_with_value(&arguments, "--exit-code", &wish->exit_code)) {
+        } else if (option_value(&arguments, "--exit-code", &wish->exit_code)) {
             if (!wish->exit_code)
                 return misused(option, " needs a number");
         } else
