@@ -30,11 +30,13 @@
 
 #define CHILDREN 120
 
-/* ThreadSanitizer does not let a child of a threaded process make threads. */
-#if defined(__SANITIZE_THREAD__)
+/* Under a sanitizer a child of a threaded process may not make threads:
+ * ThreadSanitizer forbids it, and AddressSanitizer's allocator may have been
+ * locked by a thread that the child does not have. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define CHILD_MAY_START false
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
 #define CHILD_MAY_START false
 #endif
 #endif
