@@ -16,6 +16,7 @@ struct command {
     int (*run)(char **arguments);
 };
 
+extern const struct command dump_command;
 extern const struct command run_command;
 extern const struct command check_command;
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &run_command, &check_command };
+static const struct command *const commands[] = { &dump_command, &run_command, &check_command };
 
 #define COUNT (sizeof commands / sizeof *commands)
 

@@ -80,3 +80,12 @@ long report_count(struct lab *lab, const struct report_entry *entry)
     return entry->part > 0 ? entry->report->parts->count(lab, entry->part)
                            : entry->report->count(lab);
 }
+
+int report_take(struct lab *lab, const struct report *report, unsigned part, bool with_details,
+                void **dump)
+{
+    if (part > 0)
+        return report->parts->take(lab, part, with_details, dump);
+    return with_details && report->take_details ? report->take_details(lab, dump)
+                                                : report->take(lab, dump);
+}

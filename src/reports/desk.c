@@ -49,20 +49,11 @@ static void shot_release(struct shot *shot)
     free(shot);
 }
 
-static int take_dump(struct lab *lab, const struct report *report, unsigned part, bool with_details,
-                     void **dump)
-{
-    if (part > 0)
-        return report->parts->take(lab, part, with_details, dump);
-    return with_details && report->take_details ? report->take_details(lab, dump)
-                                                : report->take(lab, dump);
-}
-
 static struct shot *shot_take(struct lab *lab, const struct report *report, unsigned part,
                               bool with_details, int *status)
 {
     struct shot *shot = calloc(1, sizeof *shot);
-    *status = shot ? take_dump(lab, report, part, with_details, &shot->dump) : -ENOMEM;
+    *status = shot ? report_take(lab, report, part, with_details, &shot->dump) : -ENOMEM;
     if (*status) {
         free(shot);
         return NULL;

@@ -47,7 +47,8 @@ struct lab {
     struct stuck_memory *stuck;
     struct inventory_source *inventories;
     uint64_t handles_root; /* addresses in the target, of struct handle_root ... */
-    uint64_t labels_root;  /* ... and struct label_root; 0 not known. Set by whoever opened it */
+    uint64_t labels_root;  /* ... and struct label_root; 0 not known. Of another process they are
+                              looked up; the engine, which lies in its target, is told */
 };
 
 /* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must
@@ -143,6 +144,10 @@ bool report_look_up(struct lab *lab, const char *name, struct report_entry *entr
 
 /* How many there are now of what it lists; negative errno. */
 long report_count(struct lab *lab, const struct report_entry *entry);
+
+/* Makes one dump of REPORT, or of its PART. 0 or a negative errno; report->release ends it. */
+int report_take(struct lab *lab, const struct report *report, unsigned part, bool with_details,
+                void **dump);
 
 struct report_query {
     const struct report *report;
