@@ -23,6 +23,8 @@ grep -q '^snag_growth_per_hour{profile="watched.things",place="held by forget_on
     fail "not in /metrics: $(grep growth "$work/metrics")"
 ! command -v promtool >/dev/null || promtool check metrics <"$work/metrics" >"$work/said" 2>&1 || fail "promtool: $(cat "$work/said")"
 get "http://$address/" | grep -q '^growing: watched.things held by forget_one()' || fail "not on the front page"
+get "http://$address/debug/stuck" | grep -q '^1\. watched.things held by forget_one() in watched.c:[0-9]*: .*: a leak, as ' || fail "not in /debug/stuck: $(get "http://$address/debug/stuck" | head -3)"
+get "http://$address/debug/stuck?format=json" | grep -q '"kind": "growing", "sentence": "watched.things held by forget_one()' || fail "not in /debug/stuck as JSON"
 get -H 'Accept: text/html' "http://$address/" | grep -q 'What is growing' || fail "not on the front page for a browser"
 get "http://$address/debug/vars" | grep -q '"profile": "watched.things", "place": "held by forget_one() in watched.c:[0-9]*".*"alarm": true' ||
     fail "not in /debug/vars"
@@ -34,5 +36,6 @@ sleep 20
 told=$(grep -c 'watched.things.*a leak, as' "$work/leaky.log")
 [ "$told" -ge 1 ] && [ "$told" -le 2 ] || fail "told $told times"
 ! grep -q 'a leak' "$work/quiet.log" || fail "what does not grow is told: $(grep 'a leak' "$work/quiet.log")"
+get "http://$quiet/debug/stuck" | grep -q '^nothing stuck' || fail "what does not grow is stuck"
 get "http://$quiet/metrics" | grep -q '^snag_growth_alarms 0$' || fail "an alarm without a leak"
 exit $failed

@@ -30,8 +30,16 @@ struct symbolizer;
 struct thread_source;
 struct tracking;
 struct unwinder;
+struct stuck_growing;
 struct stuck_memory;
 struct wait_source;
+
+/* Who watches the process from time to time, if anybody does. */
+struct lab_watcher {
+    /* Fills LIST with what grows, the worst first, at most ROOM; how many. NULL: nobody watches. */
+    size_t (*growing)(void *user, struct stuck_growing *list, size_t room);
+    void *user;
+};
 
 /* One of each, shared by all reports on one process. */
 struct lab {
@@ -46,6 +54,7 @@ struct lab {
     struct wait_source *waits;
     struct stuck_memory *stuck;
     struct inventory_source *inventories;
+    struct lab_watcher watcher;
     uint64_t handles_root; /* addresses in the target, of struct handle_root ... */
     uint64_t labels_root;  /* ... and struct label_root; 0 not known. Of another process they are
                               looked up; the engine, which lies in its target, is told */

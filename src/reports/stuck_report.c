@@ -10,10 +10,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define GROWING_MAX 16
+
 struct diagnosis_dump {
     struct picture *picture;
     struct stuck_facts facts;
     struct stuck_list *list;
+    struct stuck_growing growing[GROWING_MAX];
 };
 
 static void release(void *dump)
@@ -29,6 +32,9 @@ static int fill(struct lab *lab, struct diagnosis_dump *diagnosis)
     int status = picture_take(lab, true, &diagnosis->picture);
     if (status)
         return status;
+    const struct lab_watcher *watcher = &lab->watcher;
+    size_t growing =
+        watcher->growing ? watcher->growing(watcher->user, diagnosis->growing, GROWING_MAX) : 0;
     bool tracked = tracking_refresh(lab->tracking);
     diagnosis->facts = (struct stuck_facts){
         .threads = diagnosis->picture->threads,
@@ -36,6 +42,8 @@ static int fill(struct lab *lab, struct diagnosis_dump *diagnosis)
         .fds = diagnosis->picture->fds,
         .tracking = tracked ? lab->tracking : NULL,
         .symbolizer = lab->symbolizer,
+        .growing = diagnosis->growing,
+        .growing_count = growing,
     };
     diagnosis->list = stuck_find(lab->stuck, &diagnosis->facts);
     return diagnosis->list ? 0 : -ENOMEM;
@@ -87,7 +95,7 @@ static void json(struct sink *sink, const void *dump, struct symbolizer *symboli
 const struct report stuck_report = {
     .name = "stuck",
     .about = "What is stuck, the worst first: deadlocks, threads that have waited long and for "
-             "what, sockets that nobody closes, a descriptor table that fills up.",
+             "what, sockets that nobody closes, a descriptor table that fills up, inventories that grow.",
     .count = count,
     .take = take,
     .release = release,

@@ -5,6 +5,7 @@
  *     lock_findings.c    deadlocks, lost locks, threads behind a lock
  *     io_findings.c      threads that wait for something outside
  *     fd_findings.c      sockets, the descriptor table, double closes
+ *     growth_findings.c  what becomes more and more
  *     phrases.c          parts of sentences
  *     memory.c           what was so before
  */
@@ -46,6 +47,7 @@ const struct origin *common_opener(const struct diagnosis *diagnosis, const int 
 void lock_findings(struct diagnosis *diagnosis);
 void io_findings(struct diagnosis *diagnosis);
 void fd_findings(struct diagnosis *diagnosis);
+void growth_findings_add(struct diagnosis *diagnosis);
 
 /* phrases.c */
 /* "worker-3" for one, else "41 threads"; a colon and the names of a few with WITH_NAMES. */

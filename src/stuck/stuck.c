@@ -20,6 +20,7 @@ static const char *const words[FINDING_KINDS] = {
     [FINDING_CLOSE_WAIT] = "close-wait",
     [FINDING_UNREAD] = "unread",
     [FINDING_FDS_MANY] = "descriptors",
+    [FINDING_GROWING] = "growing",
     [FINDING_DOUBLE_CLOSE] = "double-close",
 };
 
@@ -126,6 +127,7 @@ struct stuck_list *stuck_find(struct stuck_memory *memory, const struct stuck_fa
         lock_findings(&diagnosis);
         io_findings(&diagnosis);
         fd_findings(&diagnosis);
+        growth_findings_add(&diagnosis);
     }
     arena_release(&diagnosis.scratch);
     if (diagnosis.failed) {

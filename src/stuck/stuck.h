@@ -29,6 +29,7 @@ enum finding_kind {
     FINDING_CLOSE_WAIT,
     FINDING_UNREAD,       /* bytes that arrived and that nobody has read for long */
     FINDING_FDS_MANY,     /* the descriptor table fills up */
+    FINDING_GROWING,      /* something becomes more as no load does */
     FINDING_DOUBLE_CLOSE, /* descriptors closed that were not open */
     FINDING_KINDS
 };
@@ -54,6 +55,12 @@ struct stuck_list {
     size_t count;
 };
 
+/* Something that grows, as the monitor has seen it. */
+struct stuck_growing {
+    bool is_leak; /* as no load does; else it may be a warm-up or a busy hour, and is no finding */
+    char sentence[400];
+};
+
 /* What a diagnosis is made from; FDS may be NULL. */
 struct stuck_facts {
     const struct thread_dump *threads;
@@ -61,6 +68,8 @@ struct stuck_facts {
     const struct fd_dump *fds;
     struct tracking *tracking; /* NULL without */
     struct symbolizer *symbolizer;
+    const struct stuck_growing *growing;
+    size_t growing_count;
 };
 
 /* Remembers sockets from one diagnosis to the next: how long they have been as they are. */

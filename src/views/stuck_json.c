@@ -54,6 +54,15 @@ static void put_finding(struct sink *sink, const struct stuck_facts *facts,
     sink_puts(sink, "}");
 }
 
+static void put_growing(struct sink *sink, const struct stuck_facts *facts)
+{
+    for (size_t i = 0; i < facts->growing_count; i++) {
+        sink_puts(sink, i ? ",\n  {\"sentence\": " : "\n  {\"sentence\": ");
+        sink_json_string(sink, facts->growing[i].sentence);
+        sink_printf(sink, ", \"leak\": %s}", facts->growing[i].is_leak ? "true" : "false");
+    }
+}
+
 void stuck_write_json(struct sink *sink, const struct stuck_list *list,
                       const struct stuck_facts *facts)
 {
@@ -68,5 +77,7 @@ void stuck_write_json(struct sink *sink, const struct stuck_list *list,
         sink_puts(sink, i ? "," : "");
         put_finding(sink, facts, &list->findings[i]);
     }
+    sink_puts(sink, "],\n \"growing\": [");
+    put_growing(sink, facts);
     sink_puts(sink, "]}\n");
 }

@@ -160,6 +160,17 @@ static void put_finding(struct sink *sink, const struct stuck_facts *facts,
         put_closes(sink, facts);
 }
 
+/* What may only be a busy hour is no finding, and still worth a line. */
+static void put_growing(struct sink *sink, const struct stuck_facts *facts)
+{
+    for (size_t i = 0; i < facts->growing_count; i++) {
+        if (facts->growing[i].is_leak)
+            continue;
+        sink_puts(sink, "\ngrowing, perhaps with the load: ");
+        sink_plain(sink, facts->growing[i].sentence);
+    }
+}
+
 void stuck_write_text(struct sink *sink, const struct stuck_list *list,
                       const struct stuck_facts *facts)
 {
@@ -168,6 +179,7 @@ void stuck_write_text(struct sink *sink, const struct stuck_list *list,
         sink_puts(sink, "nothing stuck\n");
     for (size_t i = 0; i < list->count; i++)
         put_finding(sink, facts, &list->findings[i], i + 1);
+    put_growing(sink, facts);
     sink_printf(sink, "\n%zu thread%s", facts->threads->count,
                 facts->threads->count == 1 ? "" : "s");
     if (facts->fds)

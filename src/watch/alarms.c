@@ -17,8 +17,9 @@
 struct alarms {
     struct growth *growth;
     struct growth_finding findings[LISTED];
-    struct watch_growth list[LISTED];
     size_t count;
+    struct watch_growth list[LISTED]; /* those of them that still grow */
+    size_t listed;
 };
 
 struct alarms *alarms_new(unsigned period_seconds)
@@ -113,13 +114,17 @@ bool alarms_look(struct alarms *alarms, const struct series *series, uint64_t no
     series_feed(series, alarms->growth);
     growth_end_tick(alarms->growth);
     alarms->count = growth_findings(alarms->growth, alarms->findings, LISTED);
+    alarms->listed = 0;
     for (size_t i = 0; i < alarms->count; i++) {
         const struct growth_finding *finding = &alarms->findings[i];
-        fill(&alarms->list[i], finding, series, now_ns);
-        if (!finding->is_new || finding->level == GROWTH_POSSIBLE ||
-            is_said_by_group(alarms, finding))
+        struct watch_growth *growth = &alarms->list[alarms->listed];
+        fill(growth, finding, series, now_ns);
+        growth->is_in_group = is_said_by_group(alarms, finding);
+        if (finding->level != GROWTH_STOPPED)
+            alarms->listed++;
+        if (!finding->is_new || finding->level == GROWTH_POSSIBLE || growth->is_in_group)
             continue;
-        say_finding(finding, &alarms->list[i], say, user);
+        say_finding(finding, growth, say, user);
         is_news |= finding->level == GROWTH_ALARM;
     }
     return is_news;
@@ -127,6 +132,6 @@ bool alarms_look(struct alarms *alarms, const struct series *series, uint64_t no
 
 const struct watch_growth *alarms_list(const struct alarms *alarms, size_t *count)
 {
-    *count = alarms->count;
+    *count = alarms->listed;
     return alarms->list;
 }

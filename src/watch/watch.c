@@ -222,6 +222,30 @@ static int open_parts(struct watch *watch, struct event_base *base)
     return 0;
 }
 
+/* For the lab: what grows, in words. A group says where, so its total is not said beside it. */
+static size_t list_growing(void *user, struct stuck_growing *list, size_t room)
+{
+    const struct watch *watch = user;
+    size_t all;
+    size_t count = 0;
+    const struct watch_growth *growths = alarms_list(watch->alarms, &all);
+    for (size_t i = 0; i < all && count < room; i++) {
+        if (growths[i].is_in_group)
+            continue;
+        struct sink_buffer words;
+        sink_buffer_init(&words);
+        watch_growth_write(&words.sink, &growths[i]);
+        if (growths[i].is_alarm)
+            sink_printf(&words.sink, ": a leak, as %s", growths[i].why);
+        list[count].is_leak = growths[i].is_alarm;
+        snprintf(list[count].sentence, sizeof list->sentence, "%s",
+                 words.bytes ? words.bytes : growths[i].profile);
+        sink_buffer_free(&words);
+        count++;
+    }
+    return count;
+}
+
 int watch_start(struct watch **result, struct event_base *base, struct lab *lab,
                 struct report_desk *desk, const struct watch_options *options, char *error,
                 size_t size)
@@ -248,6 +272,7 @@ int watch_start(struct watch **result, struct event_base *base, struct lab *lab,
     }
     if (options->term_seconds > 0 && watch->box)
         term_watch(watch->options.wake_signal);
+    lab->watcher = (struct lab_watcher){ .growing = list_growing, .user = watch };
     *result = watch;
     return 0;
 }
@@ -260,6 +285,7 @@ void watch_stop(struct watch *watch)
         event_free(watch->tick);
     if (watch->term)
         event_free(watch->term);
+    watch->lab->watcher = (struct lab_watcher){ .growing = NULL };
     alarms_free(watch->alarms);
     blackbox_close(watch->box);
     free(watch);

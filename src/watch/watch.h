@@ -42,6 +42,7 @@ void watch_stop(struct watch *watch);
 /* Something that grows steadily. */
 struct watch_growth {
     bool is_alarm;    /* as no load does; else it may be a busy hour */
+    bool is_in_group; /* a total, of which a group in the list says more */
     uint64_t key;     /* of the group; 0: the total */
     char profile[80]; /* "threads", "descriptors", an inventory */
     char place[200];  /* "held by fetch_user() in client.c:88"; "" for the total */
