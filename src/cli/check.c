@@ -92,7 +92,7 @@ static int read_options(char **arguments, struct wish *wish)
             if (!seconds || !read_seconds(seconds, &wish->seconds))
                 return misused(option, " is a number of seconds from 1 to 3600");
         } else
-            return misused(option, " is no option of it");
+            return option_unknown(&check_command, option);
     }
     wish->files = arguments;
     return STATUS_OK;
@@ -383,10 +383,6 @@ static int check_all(struct check *check, const struct wish *wish)
     }
     read_answers(check);
     findings_sort(&check->findings);
-    if (wish->sarif)
-        findings_sarif(&check->findings, stdout);
-    else
-        findings_print(&check->findings, stdout);
     return check->findings.all.count ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -413,11 +409,15 @@ static int run(char **arguments)
     status = check_all(&check, &wish);
     if (!getenv("SNAG_CHECK_KEEP"))
         nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    /* Last: who reads it may stop reading, and that ends this process. */
+    if (status != STATUS_USAGE)
+        (wish.sarif ? findings_sarif : findings_print)(&check.findings, stdout);
     return status;
 }
 
 const struct command check_command = {
     .name = "check",
     .about = "find what is not released, in the source",
+    .help = help,
     .run = run,
 };

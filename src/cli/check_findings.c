@@ -6,6 +6,7 @@
  * "snag: ignore" silences what would be found on it, or about what it made; so does such a line
  * right above. */
 #include "cli/check.h"
+#include "cli/colour.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -168,17 +169,27 @@ static const char *shown(const char *path)
     return strncmp(path, here, length) == 0 && path[length] == '/' ? path + length + 1 : path;
 }
 
+/* As a compiler does, in its colours. */
+static void print_line(FILE *to, const char *file, unsigned line, enum colour which,
+                       const char *severity)
+{
+    fprintf(to, "%s%s:%u:%s %s%s:%s ", colour(to, COLOUR_BOLD), file, line, colour(to, COLOUR_OFF),
+            colour(to, which), severity, colour(to, COLOUR_OFF));
+}
+
 void findings_print(const struct findings *findings, FILE *to)
 {
     for (size_t i = 0; i < findings->all.count; i++) {
         const struct finding *finding = findings->all.items[i];
         char *message = finding_message(finding);
         const char *file = shown(finding->file);
-        fprintf(to, "%s:%u: warning: %s [%s]\n", file, finding->line, message,
-                finding_names[finding->kind]);
-        if (finding->made && finding->made != finding->line)
-            fprintf(to, "%s:%u: note: it is made here\n",
-                    finding->made_file ? shown(finding->made_file) : file, finding->made);
+        print_line(to, file, finding->line, COLOUR_WARNING, "warning");
+        fprintf(to, "%s [%s]\n", message, finding_names[finding->kind]);
+        if (finding->made && finding->made != finding->line) {
+            print_line(to, finding->made_file ? shown(finding->made_file) : file, finding->made,
+                       COLOUR_NOTE, "note");
+            fputs("it is made here\n", to);
+        }
         free(message);
     }
 }

@@ -12,6 +12,7 @@ enum status {
 struct command {
     const char *name;
     const char *about; /* in one line */
+    const char *help;  /* of --help: at most 24 lines of 80 columns; options begin "  -" */
     /* ARGUMENTS begin behind the command's name and end with NULL. The exit status. */
     int (*run)(char **arguments);
 };

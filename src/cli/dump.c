@@ -65,5 +65,6 @@ static int run(char **arguments)
 const struct command dump_command = {
     .name = "dump",
     .about = "where the threads of a running process hang, without stopping it",
+    .help = help,
     .run = run,
 };

@@ -1,11 +1,17 @@
 /* main.c: the command `snag`; see commands.h.
  *
- * Results go to stdout and everything else to stderr. */
+ * Results go to stdout and everything else to stderr. What did not get out (a full disk) is a
+ * failure of every command, found when stdout is closed; a reader that has gone is its own
+ * affair. */
+#include "cli/colour.h"
 #include "cli/commands.h"
+#include "cli/guess.h"
 
 #include <snag/snag.h>
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +23,8 @@ static const struct command *const commands[] = { &dump_command, &run_command, &
 void complain(const char *command, const char *format, ...)
 {
     va_list arguments;
-    fprintf(stderr, "snag%s%s: ", command ? " " : "", command ? command : "");
+    fprintf(stderr, "%ssnag%s%s:%s ", colour(stderr, COLOUR_BOLD), command ? " " : "",
+            command ? command : "", colour(stderr, COLOUR_OFF));
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -26,28 +33,94 @@ void complain(const char *command, const char *format, ...)
 
 static void help(FILE *to)
 {
-    fprintf(to, "Usage: snag COMMAND [ARGUMENT...]\n\n");
+    fputs("Usage: snag COMMAND [OPTION...] [ARGUMENT...]\n"
+          "\n"
+          "Where the threads, descriptors and handles of a C or C++ service are stuck,\n"
+          "without stopping it.\n"
+          "\n",
+          to);
     for (size_t i = 0; i < COUNT; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->about);
-    fprintf(to, "\nsnag COMMAND --help says more. Exit status: 0 well, 1 failed, 2 misused.\n");
+    fputs("\n"
+          "  help [COMMAND]   the same as COMMAND --help\n"
+          "  --version        which snag this is\n"
+          "\n"
+          "man snag, and man snag-COMMAND, say all of it.\n"
+          "Exit status: 0 well, 1 found something or failed, 2 misused.\n",
+          to);
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    static const char *const others[] = { "help", "--help", "--version" };
+    struct guess guess;
+    guess_begin(&guess, name);
+    for (size_t i = 0; i < COUNT; i++)
+        guess_offer(&guess, commands[i]->name, strlen(commands[i]->name));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        guess_offer(&guess, others[i], strlen(others[i]));
+    const char *what = *name == '-' ? "option" : "command";
+    if (guess.best)
+        complain(NULL, "there is no %s '%s'; did you mean '%s'?", what, name, guess.best);
+    else
+        complain(NULL, "there is no %s '%s'; snag --help says which there are", what, name);
+    return STATUS_USAGE;
+}
+
+/* `snag help` [NAME]; NAME is NULL for none. */
+static int help_of(const char *name)
+{
+    const struct command *command = name ? find(name) : NULL;
+    if (name && !command && strcmp(name, "help") != 0 && strcmp(name, "--help") != 0)
+        return unknown(name);
+    if (command)
+        fputs(command->help, stdout);
+    else
+        help(stdout);
+    return STATUS_OK;
+}
+
+static int run(const char *name, char **arguments)
+{
+    const struct command *command = find(name);
+    if (command)
+        return command->run(arguments);
+    if (strcmp(name, "help") == 0)
+        return help_of(arguments[0]);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help_of(NULL);
+    if (strcmp(name, "--version") != 0)
+        return unknown(name);
+    printf("snag %s\n", SNAG_VERSION);
+    return STATUS_OK;
+}
+
+/* STATUS, unless the output was lost. */
+static int finish(const char *name, int status)
+{
+    bool failed_before = ferror(stdout);
+    errno = 0;
+    if (fclose(stdout) == 0 && !failed_before)
+        return status;
+    if (errno != EPIPE)
+        complain(find(name) ? name : NULL, "cannot write the output%s%s", errno ? ": " : "",
+                 errno ? strerror(errno) : "");
+    return status == STATUS_OK ? STATUS_FAILED : status;
 }
 
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        help(stdout);
-        return STATUS_OK;
+    if (argc < 2) {
+        help(stderr);
+        return STATUS_USAGE;
     }
-    if (strcmp(name, "--version") == 0) {
-        printf("snag %s\n", SNAG_VERSION);
-        return STATUS_OK;
-    }
-    for (size_t i = 0; i < COUNT; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i]->run(argv + 2);
-    if (*name)
-        complain(NULL, "there is no command '%s'", name);
-    help(stderr);
-    return STATUS_USAGE;
+    return finish(argv[1], run(argv[1], argv + 2));
 }

@@ -103,7 +103,7 @@ static int read_options(char **arguments, struct wish *wish)
             if (!wish->exit_code)
                 return misused(option, " needs a number");
         } else
-            return misused(option, " is no option of it");
+            return option_unknown(&run_command, option);
     }
     wish->command = arguments;
     return check(wish);
@@ -226,5 +226,6 @@ static int run(char **arguments)
 const struct command run_command = {
     .name = "run",
     .about = "run a program with the listener in it",
+    .help = help,
     .run = run,
 };
