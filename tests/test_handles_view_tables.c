@@ -488,9 +488,9 @@ static void *churn(void *argument)
         atomic_fetch_add(&shard->version, 1);
         if (churn->with_lock)
             atomic_store(&shard->lock, 0);
-        if (!churn->with_lock) /* leaves a moment in which a reader can succeed */
-            for (volatile int i = 0; i < 20000; i++)
-                ;
+        uint64_t begin = monotonic_ns(); /* a reader needs a moment in which it can succeed */
+        while (!churn->with_lock && monotonic_ns() - begin < 200000)
+            ;
     }
     return NULL;
 }
