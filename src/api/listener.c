@@ -14,6 +14,7 @@
 #include "api/log.h"
 #include "api/quiet_thread.h"
 #include "api/voice.h"
+#include "base/own_threads.h"
 #include "engine/own_table.h"
 #include "handles/handles.h"
 #include "labels/labels.h"
@@ -53,8 +54,13 @@ static struct listener *left_behind; /* of this process's parents */
 static _Thread_local bool engine_runs_here __attribute__((tls_model("initial-exec")));
 
 /* The threads of the engine; one at a time. */
-static _Atomic pid_t engine_tid;
-static _Atomic pid_t log_tid;
+extern struct own_threads snag_threads_root;
+
+__attribute__((visibility("default"))) struct own_threads snag_threads_root = {
+    .magic = OWN_THREADS_MAGIC,
+    .version = OWN_THREADS_VERSION,
+    .size = sizeof(struct own_threads),
+};
 
 bool listener_is_caller(void)
 {
@@ -63,7 +69,8 @@ bool listener_is_caller(void)
 
 bool listener_is_thread(pid_t tid)
 {
-    return atomic_load(&engine_tid) == tid || atomic_load(&log_tid) == tid;
+    return atomic_load(&snag_threads_root.engine) == tid ||
+           atomic_load(&snag_threads_root.log) == tid;
 }
 
 static void wait_for_one(_Atomic uint32_t *word)
@@ -132,7 +139,7 @@ static void *thread_main(void *argument)
     engine_runs_here = true;
     listener->host.service_errno = &errno;
     atomic_store(&listener->tid, (pid_t)syscall(SYS_gettid));
-    atomic_store(&engine_tid, atomic_load(&listener->tid));
+    atomic_store(&snag_threads_root.engine, atomic_load(&listener->tid));
     if (!listener->api && !load_here(listener))
         listener_free(listener);
     else if (listener->status)
@@ -205,7 +212,7 @@ int listener_start(struct settings *settings, struct listener **result, struct l
     if (settings_watch(own))
         status = voice_start(&listener->voice, &listener->host.lines, own->log, own->user);
     listener->host.voice_tid = voice_tid(listener->voice);
-    atomic_store(&log_tid, listener->host.voice_tid);
+    atomic_store(&snag_threads_root.log, listener->host.voice_tid);
     if (status == 0)
         status = quiet_thread_create(&listener->thread, STACK_SIZE, thread_main, listener);
     if (status) {

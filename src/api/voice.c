@@ -5,6 +5,7 @@
 
 #include "api/log.h"
 #include "api/quiet_thread.h"
+#include "base/own_threads.h"
 #include "engine/engine.h"
 
 #include <errno.h>
@@ -59,7 +60,7 @@ static void *voice_main(void *argument)
 {
     struct voice *voice = argument;
     struct engine_lines *lines = voice->lines;
-    prctl(PR_SET_NAME, "snag-log");
+    prctl(PR_SET_NAME, LOG_THREAD_NAME);
     atomic_store(&voice->tid, (pid_t)syscall(SYS_gettid));
     syscall(SYS_futex, &voice->tid, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
     while (!atomic_load(&voice->stop)) {

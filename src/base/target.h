@@ -27,7 +27,8 @@ struct target {
     int mem_fd;      /* its `mem`, for kernels that refuse process_vm_readv; -1 without */
     bool vm_refused; /* process_vm_readv answered EPERM or ENOSYS once: use mem_fd */
     struct page_gate gate;
-    pid_t own_tid;   /* the thread that looks, left out of lists; 0 outside the target */
+    pid_t own_tid;   /* snag's thread in it, left out of lists: the one that looks, if it is the own
+                        process; 0: there is none */
     pid_t voice_tid; /* the one that writes its log, too; 0: there is none */
 };
 

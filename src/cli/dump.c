@@ -1,65 +1,282 @@
 /* dump.c: `snag dump`: the profiles of any process that the caller may read, from outside.
  *
  * The same lab, reports and writers as the listener's, with another process as the target: nothing
- * is put into it, and it is not stopped. */
+ * is put into it, and it is not stopped. See dump.h for the parts of the command. */
+#include "cli/dump.h"
+
 #include "base/sink.h"
 #include "cli/commands.h"
-#include "cli/options.h"
-#include "reports/reports.h"
+#include "cli/dump_access.h"
 #include "symbolize/symbolize.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] = "Usage: snag dump PID [threads|fds|stuck]\n";
+#define SECOND_NS UINT64_C(1000000000)
 
-static int write_report(struct lab *lab, const struct report_entry *entry, enum report_form form)
+static const char help[] =
+    "Usage: snag dump PID [PROFILE] [OPTION...]\n"
+    "\n"
+    "Shows where the threads of a running process are, from outside: nothing is put\n"
+    "into it, and it is not stopped, traced or signalled.\n"
+    "\n"
+    "PROFILE   threads (as without), fds, stuck (the diagnosis), threadleak (those\n"
+    "          that can never go on); of a process with libsnag: handles, and each\n"
+    "          inventory by its name\n"
+    "\n"
+    "  -o FILE       write a pprof profile to FILE, as a whole or not at all, readable\n"
+    "                by you alone; - is stdout\n"
+    "  --debug N     0: pprof, 1: text by stack, 2: one block for each, as over HTTP\n"
+    "  --json        for scripts\n"
+    "  --tid         keep thread ids in pprof, instead of merging equal stacks\n"
+    "  --seconds N   pprof of what comes and goes within N seconds (1 to 3600)\n"
+    "  --watch S     again every S seconds (0.1 at least) until the process or Ctrl-C\n"
+    "                ends it; with -o, FILE is rewritten each time\n"
+    "\n"
+    "The process must be yours, or you root; where the kernel refuses, a line says\n"
+    "why, and what to do. Exit status: 0, 1 when it failed, 2 for wrong usage.\n";
+
+struct dump {
+    struct dump_wish wish;
+    struct dump_output output;
+    struct dump_wait wait;
+    struct lab lab;
+    struct report_entry entry;
+    char name[64]; /* of the process */
+    size_t items;  /* of the last dump */
+};
+
+static int fail(const struct dump *dump, int status)
+{
+    if (dump_subject_has_ended(dump->lab.target.pid))
+        complain("dump", "process %d (%s) has ended meanwhile: nothing is shown of it",
+                 (int)dump->lab.target.pid, dump->name);
+    else
+        complain("dump", "%s of process %d (%s): %s", dump->entry.name, (int)dump->lab.target.pid,
+                 dump->name, strerror(-status));
+    return STATUS_FAILED;
+}
+
+/* Of a process that is gone by now there may be any part: nothing is better than that. */
+static int take(struct dump *dump, void **taken)
+{
+    const struct report *report = dump->entry.report;
+    enum report_form form = dump->output.form;
+    lab_look_again(&dump->lab);
+    int status = report_take(&dump->lab, report, dump->entry.part,
+                             form == REPORT_BLOCKS || form == REPORT_JSON, taken);
+    if (status == 0 && dump_subject_has_ended(dump->lab.target.pid)) {
+        report->release(*taken);
+        status = -ESRCH;
+    }
+    return status;
+}
+
+/* Writes NOW, or the difference from EARLIER. */
+static int write_dump(struct dump *dump, const void *earlier, const void *now)
 {
     struct sink_buffer text;
-    void *dump;
-    int status = report_take(lab, entry->report, entry->part,
-                             form == REPORT_BLOCKS || form == REPORT_JSON, &dump);
-    if (status)
-        return status;
-    const struct report_query query = { .report = entry->report,
-                                        .part = entry->part,
-                                        .form = form };
+    const struct report_query query = {
+        .report = dump->entry.report,
+        .part = dump->entry.part,
+        .form = dump->output.form,
+        .seconds = dump->wish.seconds,
+        .with_tid = dump->wish.with_tid,
+    };
     sink_buffer_init(&text);
-    status = report_write(lab, &query, NULL, dump, &text.sink);
-    entry->report->release(dump);
-    if (status == 0 && fwrite(text.bytes, 1, text.length, stdout) != text.length)
-        status = -EIO;
+    int status = report_write(&dump->lab, &query, earlier, now, &text.sink);
+    if (status == 0) {
+        status = dump_output_write(&dump->output, text.bytes, text.length);
+        if (status)
+            complain("dump", "cannot write %s: %s",
+                     dump_wish_is_stdout(&dump->wish) ? "to stdout" : dump->wish.file,
+                     strerror(-status));
+    } else {
+        fail(dump, status);
+    }
     sink_buffer_free(&text);
+    dump->items = dump->entry.report->items(now);
+    return status ? STATUS_FAILED : STATUS_OK;
+}
+
+static void say_written(const struct dump *dump)
+{
+    const char *file = dump->wish.file;
+    if (dump_wish_is_stdout(&dump->wish))
+        return;
+    if (dump->wish.seconds)
+        fprintf(stderr, "wrote the difference over %u s to %s", dump->wish.seconds, file);
+    else
+        fprintf(stderr, "wrote %zu %s%s to %s", dump->items, dump->entry.report->item,
+                dump->items == 1 ? "" : "s", file);
+    fprintf(stderr, dump->output.form <= REPORT_COUNTS ? "; go tool pprof %s\n" : "\n", file);
+}
+
+static int dump_once(struct dump *dump)
+{
+    void *now;
+    int status = take(dump, &now);
+    if (status)
+        return fail(dump, status);
+    status = write_dump(dump, NULL, now);
+    dump->entry.report->release(now);
+    if (status == STATUS_OK && dump->output.written == 1)
+        say_written(dump);
+    return status;
+}
+
+/* Signals end the command as they always do: there is nothing yet to be left behind. */
+static int dump_difference(struct dump *dump)
+{
+    void *earlier;
+    void *now;
+    int status = take(dump, &earlier);
+    if (status)
+        return fail(dump, status);
+    dump_wait_until(&dump->wait, dump_now_ns() + dump->wish.seconds * SECOND_NS);
+    status = take(dump, &now);
+    if (status == 0) {
+        status = write_dump(dump, earlier, now);
+        dump->entry.report->release(now);
+        if (status == STATUS_OK)
+            say_written(dump);
+    } else {
+        status = fail(dump, status);
+    }
+    dump->entry.report->release(earlier);
+    return status;
+}
+
+/* How a watch ends: well, whether the process or somebody ended it. */
+static int say_end(const struct dump *dump, enum dump_event event)
+{
+    if (dump->output.is_screen)
+        putchar('\n');
+    fflush(stdout);
+    if (event == PROCESS_HAS_ENDED)
+        fprintf(stderr, "process %d (%s) has ended after %llu dumps\n", (int)dump->lab.target.pid,
+                dump->name, (unsigned long long)dump->output.written);
+    return STATUS_OK;
+}
+
+static int dump_watch(struct dump *dump)
+{
+    uint64_t due = dump_now_ns();
+    for (;;) {
+        int status = dump_once(dump);
+        if (status && dump->output.written > 0 && dump_subject_has_ended(dump->lab.target.pid))
+            return say_end(dump, PROCESS_HAS_ENDED);
+        if (status)
+            return status;
+        /* One that took longer than the time between two is not made up for. */
+        uint64_t now = dump_now_ns();
+        due += dump->wish.watch_ns;
+        if (due < now)
+            due = now;
+        enum dump_event event = dump_wait_until(&dump->wait, due);
+        if (event != TIME_HAS_COME)
+            return say_end(dump, event);
+    }
+}
+
+/* Descriptors and their targets are listed with less than a stack needs: Yama lets them be read. */
+static bool needs_stacks(const struct report_entry *entry)
+{
+    return strcmp(entry->report->name, "fds") != 0;
+}
+
+/* STATUS_OK, or STATUS_FAILED after a line on stderr. */
+static int check_access(struct dump *dump, bool stacks)
+{
+    struct access_facts facts;
+    char why[512];
+    access_facts_gather(&facts, &dump->lab.target, dump->name);
+    if (access_is_given(&facts, stacks))
+        return STATUS_OK;
+    access_explain(&facts, why, sizeof why);
+    complain("dump", "%s", why);
+    return STATUS_FAILED;
+}
+
+static int refuse_profile(struct dump *dump)
+{
+    struct report_entry entry = { .report = NULL };
+    fprintf(stderr, "snag dump: process %d (%s) has no profile '%s'; it has",
+            (int)dump->lab.target.pid, dump->name, dump->wish.profile);
+    for (const char *before = " "; report_next(&dump->lab, &entry); before = ", ")
+        fprintf(stderr, "%s%s", before, entry.name);
+    fputc('\n', stderr);
+    return STATUS_USAGE;
+}
+
+/* The profile and its form: what is asked for, of what there is. */
+static int choose(struct dump *dump)
+{
+    const struct report *known = report_find(dump->wish.profile);
+    int status = STATUS_OK;
+    dump->entry = (struct report_entry){ .report = known };
+    /* Names of inventories are in the process's memory. */
+    if (!known || needs_stacks(&dump->entry))
+        status = check_access(dump, true);
+    else
+        status = check_access(dump, false);
+    if (status == STATUS_OK)
+        status = dump_subject_check_program(&dump->lab);
+    if (status == STATUS_OK && !report_look_up(&dump->lab, dump->wish.profile, &dump->entry))
+        status = refuse_profile(dump);
+    return status == STATUS_OK ? dump_wish_form(&dump->wish, &dump->entry, &dump->output.form)
+                               : status;
+}
+
+static int serve(struct dump *dump)
+{
+    int status = choose(dump);
+    if (status != STATUS_OK)
+        return status;
+    bool watches = dump->wish.watch_ns > 0;
+    dump->output.is_screen = watches && dump_wish_is_stdout(&dump->wish) && isatty(STDOUT_FILENO);
+    dump_wait_open(&dump->wait, dump->lab.target.pid, watches);
+    if (watches)
+        status = dump_watch(dump);
+    else
+        status = dump->wish.seconds ? dump_difference(dump) : dump_once(dump);
+    dump_wait_close(&dump->wait);
     return status;
 }
 
 static int run(char **arguments)
 {
-    struct lab lab;
-    struct report_entry entry;
-    if (!arguments[0] || strcmp(arguments[0], "--help") == 0) {
-        fputs(help, arguments[0] ? stdout : stderr);
-        return arguments[0] ? STATUS_OK : STATUS_USAGE;
-    }
+    struct dump dump = { .items = 0 };
+    pid_t process;
+    for (char **at = arguments; *at && strcmp(*at, "--") != 0; at++)
+        if (strcmp(*at, "--help") == 0 || strcmp(*at, "-h") == 0) {
+            fputs(help, stdout);
+            return STATUS_OK;
+        }
+    int status = dump_wish_read(arguments, &dump.wish);
+    if (status == STATUS_OK)
+        status = dump_subject_find(dump.wish.process, &process);
+    if (status != STATUS_OK)
+        return status;
+    dump_subject_name(process, dump.name);
     symbolizer_prepare();
-    int status = lab_open(&lab, (pid_t)strtol(arguments[0], NULL, 10), SIGNAL_NEVER);
+    status = lab_open(&dump.lab, process, SIGNAL_NEVER);
     if (status) {
-        complain("dump", "cannot look at process %s: %s", arguments[0], strerror(-status));
+        complain("dump", "cannot look at process %d (%s): %s", (int)process, dump.name,
+                 status == -ESRCH || status == -ENOENT ? "it has ended" : strerror(-status));
         return STATUS_FAILED;
     }
-    if (!report_look_up(&lab, arguments[1] ? arguments[1] : "threads", &entry)) {
-        complain("dump", "there is no profile '%s'", arguments[1]);
-        lab_close(&lab);
-        return STATUS_USAGE;
-    }
-    status = write_report(&lab, &entry, REPORT_GROUPS);
-    if (status)
-        complain("dump", "%s: %s", entry.name, strerror(-status));
-    lab_close(&lab);
-    return status ? STATUS_FAILED : STATUS_OK;
+    dump.output = (struct dump_output){
+        .wish = &dump.wish,
+        .process = process,
+        .name = dump.name,
+    };
+    status = serve(&dump);
+    lab_close(&dump.lab);
+    return status;
 }
 
 const struct command dump_command = {

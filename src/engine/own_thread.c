@@ -13,6 +13,8 @@
  *     and nothing in the block points into the block. */
 #include "engine/own_thread.h"
 
+#include "base/own_threads.h"
+
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <link.h>
@@ -87,7 +89,7 @@ static void adopt(void)
 
 void own_thread_begin(const void *service_errno)
 {
-    prctl(PR_SET_NAME, "snag");
+    prctl(PR_SET_NAME, ENGINE_THREAD_NAME);
     if (!is_service_libc(service_errno))
         adopt();
 }

@@ -41,6 +41,11 @@ static void release(void *dump)
     fd_dump_free(dump);
 }
 
+static size_t items(const void *dump)
+{
+    return ((const struct fd_dump *)dump)->count;
+}
+
 static uint64_t time_ns(const void *dump)
 {
     return ((const struct fd_dump *)dump)->time_ns;
@@ -88,6 +93,8 @@ const struct report fds_report = {
     .take_details = take_details,
     .release = release,
     .time_ns = time_ns,
+    .items = items,
+    .item = "descriptor",
     .types = types,
     .samples = samples,
     .comments = comments,

@@ -61,6 +61,11 @@ static long count(struct lab *lab)
     return count_part(lab, 0);
 }
 
+static size_t items(const void *dump)
+{
+    return (size_t)((const struct handle_dump *)dump)->live;
+}
+
 static uint64_t time_ns(const void *dump)
 {
     return ((const struct handle_dump *)dump)->time_ns;
@@ -116,6 +121,8 @@ const struct report handles_report = {
     .take_details = take_details,
     .release = release,
     .time_ns = time_ns,
+    .items = items,
+    .item = "handle",
     .types = types,
     .samples = samples,
     .comments = comments,

@@ -1,15 +1,13 @@
 /* lab.c: what dumps of one process are made with, and the plain facts about it. */
 #include "reports/reports.h"
 
-#include "handles/layout.h"
-#include "labels/layout.h"
 #include "modules/modules.h"
+#include "reports/lab_roots.h"
 #include "sources/fds.h"
 #include "sources/inventories.h"
 #include "sources/labels.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
-#include "sources/tracking_symbol.h"
 #include "stuck/stuck.h"
 #include "symbolize/symbolize.h"
 #include "unwind/unwind.h"
@@ -22,22 +20,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* The tables of a process that has libsnag in it, by the symbols that it exports for this. */
-static void find_roots(struct lab *lab)
-{
-    if (modules_refresh(lab->modules) != 0)
-        return;
-    for (size_t i = 0; i < modules_count(lab->modules); i++) {
-        const struct module *module = modules_at(lab->modules, i);
-        if (!module->is_elf || module->is_vdso)
-            continue;
-        if (lab->handles_root == 0)
-            lab->handles_root = loaded_symbol(&lab->target, module->bias, HANDLES_ROOT_SYMBOL);
-        if (lab->labels_root == 0)
-            lab->labels_root = loaded_symbol(&lab->target, module->bias, LABELS_ROOT_SYMBOL);
-    }
-}
 
 int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
 {
@@ -69,9 +51,14 @@ int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode)
         lab_close(lab);
         return -ENOMEM;
     }
-    if (!lab->target.self)
-        find_roots(lab);
+    lab_look_again(lab);
     return 0;
+}
+
+void lab_look_again(struct lab *lab)
+{
+    if (!lab->target.self)
+        lab_find_roots(lab);
 }
 
 void lab_close(struct lab *lab)

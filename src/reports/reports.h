@@ -58,12 +58,19 @@ struct lab {
     uint64_t handles_root; /* addresses in the target, of struct handle_root ... */
     uint64_t labels_root;  /* ... and struct label_root; 0 not known. Of another process they are
                               looked up; the engine, which lies in its target, is told */
+    uint64_t threads_root; /* of struct own_threads, of another process only ... */
+    uint32_t roots_program; /* ... and when all three were looked up: its program's module ... */
+    size_t roots_modules;   /* ... and how many modules it had */
 };
 
 /* A lab that looks at PID, 0 for the own process. 0 or a negative errno; must
  * stay where it is until lab_close. */
 int lab_open(struct lab *lab, pid_t pid, enum signal_mode mode);
 void lab_close(struct lab *lab);
+
+/* To be called before each dump of another process: it may have loaded libsnag since the last one,
+ * or have become another program. */
+void lab_look_again(struct lab *lab);
 
 /* Gives back what is kept between dumps to make the next one cheap. */
 void lab_trim(struct lab *lab);
@@ -113,6 +120,8 @@ struct report {
     int (*take_details)(struct lab *lab, void **dump);
     void (*release)(void *dump);
     uint64_t (*time_ns)(const void *dump); /* CLOCK_REALTIME of the dump */
+    size_t (*items)(const void *dump);     /* how many it lists ... */
+    const char *item;                      /* ... and what one is called */
 
     const struct report_parts *parts; /* NULL: it has none */
 

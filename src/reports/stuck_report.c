@@ -73,6 +73,11 @@ static long count(struct lab *lab)
     return findings;
 }
 
+static size_t items(const void *dump)
+{
+    return ((const struct diagnosis_dump *)dump)->list->count;
+}
+
 static uint64_t time_ns(const void *dump)
 {
     return ((const struct diagnosis_dump *)dump)->picture->threads->time_ns;
@@ -100,6 +105,8 @@ const struct report stuck_report = {
     .take = take,
     .release = release,
     .time_ns = time_ns,
+    .items = items,
+    .item = "finding",
     .groups = groups,
     .json = json,
 };

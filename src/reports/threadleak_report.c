@@ -45,6 +45,11 @@ static long count(struct lab *lab)
     return never;
 }
 
+static size_t items(const void *dump)
+{
+    return count_never(dump);
+}
+
 static uint64_t time_ns(const void *dump)
 {
     return ((const struct picture *)dump)->threads->time_ns;
@@ -86,6 +91,8 @@ const struct report threadleak_report = {
     .take = take,
     .release = release,
     .time_ns = time_ns,
+    .items = items,
+    .item = "thread",
     .types = types,
     .samples = samples,
     .comments = comments,

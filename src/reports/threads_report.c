@@ -27,6 +27,11 @@ static void release(void *dump)
     picture_free(dump);
 }
 
+static size_t items(const void *dump)
+{
+    return ((const struct picture *)dump)->threads->count;
+}
+
 static uint64_t time_ns(const void *dump)
 {
     return ((const struct picture *)dump)->threads->time_ns;
@@ -77,6 +82,8 @@ const struct report threads_report = {
     .take = take,
     .release = release,
     .time_ns = time_ns,
+    .items = items,
+    .item = "thread",
     .types = types,
     .samples = samples,
     .comments = comments,
