@@ -9,30 +9,25 @@
  *       handler.c       what the thread does
  *       disposition.c   the service's own handler of that signal
  *       readable.c      where process_vm_readv is refused
+ *     sample.c        a running thread of another process is caught at a tick:
+ *       perf_watch.c    what the kernel's profiler copies of it
  *
  * Here is the order of a run: everybody is looked at; those found running are
- * looked at twice more, over 100 us; whoever still runs is asked. */
+ * looked at twice more, over 100 us; whoever still runs is asked. Those of another process
+ * are sampled at once, which they do not notice. */
 #include "capture/capture.h"
 
 #include "base/target.h"
-#include "capture/ask.h"
-#include "capture/look.h"
+#include "capture/run.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define ROUNDS 2        /* of looking again, before anybody is asked ... */
+#define ROUNDS 2        /* of looking again, before a signal interrupts anybody ... */
 #define ROUND_NS 50000u /* ... and how far apart */
 #define ASKING_ROUNDS 3 /* for those that were blocked when they were to be asked, or silent */
-
-struct capture {
-    struct target *target;
-    enum signal_mode mode;
-    struct look look;
-    struct asker asker;
-};
 
 static uint64_t now_ns(void)
 {
@@ -92,8 +87,7 @@ static bool may_ask(const struct capture *capture)
     return capture->target->self && capture->mode != SIGNAL_NEVER;
 }
 
-static void deliver(struct capture_run *run, size_t index, int status,
-                    const struct captured *captured)
+void run_deliver(struct capture_run *run, size_t index, int status, const struct captured *captured)
 {
     struct capture_job *job = &run->jobs[index];
     job->waiting = !run->taken(run->user, index, status, captured);
@@ -107,7 +101,7 @@ static void deliver_partial(struct capture_run *run, size_t index, const char *w
     run->jobs[index].waiting = false;
 }
 
-static void look_at_job(struct capture *capture, struct capture_run *run, size_t index)
+void run_look(struct capture *capture, struct capture_run *run, size_t index)
 {
     struct capture_job *job = &run->jobs[index];
     struct captured captured;
@@ -115,7 +109,7 @@ static void look_at_job(struct capture *capture, struct capture_run *run, size_t
     if (status == LOOK_RUNNING)
         job->why = captured.why;
     else
-        deliver(run, index, status, &captured);
+        run_deliver(run, index, status, &captured);
 }
 
 /* Looks at every job that is waiting. How many are so after it. */
@@ -131,7 +125,7 @@ static size_t look_at_waiting(struct capture *capture, struct capture_run *run)
         else if (now_ns() >= run->deadline_ns)
             deliver_partial(run, i, "time budget used up");
         else
-            look_at_job(capture, run, i);
+            run_look(capture, run, i);
         waiting += job->waiting;
     }
     return waiting;
@@ -156,9 +150,9 @@ static void take_reply(struct capture *capture, struct capture_run *run, size_t 
         status = 0;
     bool partial = status == 0 && question->out.how == CAPTURE_PARTIAL;
     if (partial && capture->mode == SIGNAL_ALWAYS && !capture->look.hidden)
-        look_at_job(capture, run, index);
+        run_look(capture, run, index);
     if (job->waiting)
-        deliver(run, index, status, &question->out);
+        run_deliver(run, index, status, &question->out);
 }
 
 static void ask_batch(struct capture *capture, struct capture_run *run, const size_t *indices,
@@ -195,12 +189,10 @@ static void ask_waiting(struct capture *capture, struct capture_run *run, bool l
     }
 }
 
-void capture_threads(struct capture *capture, struct capture_run *run)
+/* Those of the own process that run: looked at again, and asked. */
+static void ask_running(struct capture *capture, struct capture_run *run, size_t waiting)
 {
-    for (size_t i = 0; i < run->count; i++)
-        run->jobs[i].waiting = true;
     uint64_t round = now_ns();
-    size_t waiting = look_at_waiting(capture, run);
     for (int i = 0; i < ROUNDS && waiting > 0 && !asks_everybody(capture); i++) {
         pause_until(round + ROUND_NS);
         round = now_ns();
@@ -210,6 +202,17 @@ void capture_threads(struct capture *capture, struct capture_run *run)
         ask_waiting(capture, run, i + 1 == ASKING_ROUNDS);
         waiting = look_at_waiting(capture, run);
     }
+}
+
+void capture_threads(struct capture *capture, struct capture_run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        run->jobs[i].waiting = true;
+    size_t waiting = look_at_waiting(capture, run);
+    if (waiting > 0 && capture->target->self)
+        ask_running(capture, run, waiting);
+    else if (waiting > 0 && !asks_everybody(capture))
+        sample_waiting(capture, run);
     bool late = now_ns() >= run->deadline_ns;
     for (size_t i = 0; i < run->count; i++)
         if (run->jobs[i].waiting)

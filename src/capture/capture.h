@@ -5,7 +5,8 @@
  * the scheduler's counters, read before and after, prove that it did not run
  * meanwhile. A thread that is running on a processor is asked by SIGURG, if
  * the signal mode allows; then a call that it enters at that very moment may return
- * EINTR (poll and epoll_wait do, whatever SA_RESTART says). Where the kernel
+ * EINTR (poll and epoll_wait do, whatever SA_RESTART says). A running thread of another process
+ * is sampled by the kernel's profiler at a timer tick, and sees nothing of it. Where the kernel
  * hides the registers of a process that is not dumpable, every thread must be asked.
  *
  * A capture belongs to one thread, and one capture at a time looks at the own process. */
@@ -21,7 +22,8 @@ struct target;
 
 enum signal_mode { SIGNAL_AUTO, SIGNAL_NEVER, SIGNAL_ALWAYS }; /* as snag_signal_mode */
 
-enum capture_how { CAPTURE_PROCFS, CAPTURE_SIGNAL, CAPTURE_PARTIAL };
+/* CAPTURE_PERF: at a timer tick, by the kernel's profiler. */
+enum capture_how { CAPTURE_PROCFS, CAPTURE_SIGNAL, CAPTURE_PERF, CAPTURE_PARTIAL };
 
 /* The scheduler's account of a thread: equal at two moments means it has not
  * run between them (and so its stack is the same). */

@@ -326,6 +326,7 @@ static void count_sample(struct thread_dump *dump, const struct thread_sample *s
         dump->kept += kept;
         break;
     case CAPTURE_SIGNAL: dump->by_signal++; break;
+    case CAPTURE_PERF: dump->by_perf++; break;
     case CAPTURE_PARTIAL: dump->partial++; break;
     }
 }

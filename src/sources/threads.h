@@ -49,10 +49,10 @@ struct thread_dump {
     uint64_t time_ns;      /* CLOCK_REALTIME at the start */
     uint64_t monotonic_ns; /* CLOCK_MONOTONIC then, for ages */
     uint64_t took_ns;
-    size_t by_procfs, by_signal, partial; /* how many were captured how */
-    size_t kept;                          /* of by_procfs: proven still, not read again */
-    uint64_t labels_refused;              /* that were not set, for want of room */
-    bool listed_all;                      /* false: /proc/PID/task could not be read to its end */
+    size_t by_procfs, by_signal, by_perf, partial; /* how many were captured how */
+    size_t kept;                                   /* of by_procfs: proven still, not read again */
+    uint64_t labels_refused;                       /* that were not set, for want of room */
+    bool listed_all;    /* false: /proc/PID/task could not be read to its end */
     const char *hidden; /* why registers cannot be read here, so that blocked threads too had to be
                            asked by signal, or are partial; NULL: they can */
 };

@@ -40,6 +40,7 @@ const char *thread_capture_word(const struct thread_sample *thread, char *text, 
     switch (thread->how) {
     case CAPTURE_PROCFS: return "procfs";
     case CAPTURE_SIGNAL: return "signal";
+    case CAPTURE_PERF: return "perf";
     case CAPTURE_PARTIAL: break;
     }
     snprintf(text, size, "partial: %s", thread->why ? thread->why : "unknown");

@@ -17,7 +17,7 @@ const char *thread_state_word(char state);
  * TEXT is room for it. */
 const char *thread_syscall_word(const struct thread_sample *thread, char *text, size_t size);
 
-/* "procfs", "signal" or "partial: WHY", as the `capture` label. */
+/* "procfs", "signal", "perf" or "partial: WHY", as the `capture` label. */
 const char *thread_capture_word(const struct thread_sample *thread, char *text, size_t size);
 
 /* "read for 20 min", "page fault for 3 s", "running", "disk sleep for 3 s": what it does and since

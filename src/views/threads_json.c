@@ -113,10 +113,11 @@ void threads_write_json(struct sink *sink, const struct thread_dump *dump,
 {
     sink_printf(sink,
                 "{\"time_ns\": %" PRIu64 ", \"took_ns\": %" PRIu64 ", \"count\": %zu,\n"
-                " \"captured\": {\"procfs\": %zu, \"signal\": %zu, \"partial\": %zu},"
+                " \"captured\": {\"procfs\": %zu, \"signal\": %zu, \"perf\": %zu, \"partial\": "
+                "%zu},"
                 " \"listed_all\": %s,\n \"threads\": [",
                 dump->time_ns, dump->took_ns, dump->count, dump->by_procfs, dump->by_signal,
-                dump->partial, dump->listed_all ? "true" : "false");
+                dump->by_perf, dump->partial, dump->listed_all ? "true" : "false");
     for (size_t i = 0; i < dump->count; i++) {
         sink_puts(sink, i ? "," : "");
         write_thread(sink, dump, &dump->threads[i], waits ? &waits->waits[i] : NULL, symbolizer);

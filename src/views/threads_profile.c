@@ -69,8 +69,9 @@ void threads_profile_add_stuck(struct profile *profile, const struct thread_dump
 
 void threads_profile_comments(struct profile *profile, const struct thread_dump *dump)
 {
-    profile_add_comment(profile, "%zu threads: %zu captured by procfs, %zu by signal, %zu partial",
-                        dump->count, dump->by_procfs, dump->by_signal, dump->partial);
+    profile_add_comment(
+        profile, "%zu threads: %zu captured by procfs, %zu by signal, %zu by perf, %zu partial",
+        dump->count, dump->by_procfs, dump->by_signal, dump->by_perf, dump->partial);
     if (dump->labels_refused > 0)
         profile_add_comment(profile, "%" PRIu64 " labels of threads were not kept for want of room",
                             dump->labels_refused);
