@@ -56,10 +56,15 @@ static bool path_beside(char *path, size_t size)
     return length > 0 && (size_t)length < size && access(path, F_OK) == 0;
 }
 
+/* Asked once: a later start, in a child of fork, is beside threads that may set variables. */
 static bool under_valgrind(void)
 {
-    const char *preload = getenv("LD_PRELOAD");
-    return preload && strstr(preload, "vgpreload");
+    static atomic_int known; /* 0: not asked yet, 1: no, 2: yes */
+    if (atomic_load(&known) == 0) {
+        const char *preload = getenv("LD_PRELOAD");
+        atomic_store(&known, preload && strstr(preload, "vgpreload") ? 2 : 1);
+    }
+    return atomic_load(&known) == 2;
 }
 
 /* A static program has no interpreter. What it loads gets a second loader, which knows

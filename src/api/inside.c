@@ -2,6 +2,8 @@
 #include "api/inside.h"
 
 #include "api/listener.h"
+#include "api/quiet_thread.h"
+#include "api/start.h"
 
 const struct snag_inside *snag_inside(void)
 {
@@ -14,6 +16,8 @@ const struct snag_inside *snag_inside(void)
         .labels_for_thread = labels_for_thread,
         .labels_begin = labels_begin,
         .labels_unused = labels_unused,
+        .start_from = start_from,
+        .quiet_thread = quiet_thread_detach,
     };
     return &inside;
 }

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#define INSIDE_ABI 2
+#define INSIDE_ABI 3
 
 struct snag_inside {
     int abi;
@@ -27,6 +27,12 @@ struct snag_inside {
     struct label_slot *(*labels_for_thread)(void);
     void (*labels_begin)(struct label_slot *slot);
     void (*labels_unused)(struct label_slot *slot);
+    /* snag_start with what VARIABLE tells instead of the environment, which another thread may be
+     * changing. Lines go to LOG. */
+    int (*start_from)(const char *(*variable)(const char *name),
+                      void (*log)(const char *line, void *user));
+    /* A thread of snag's that nobody joins, with all signals blocked. 0 or a negative errno. */
+    int (*quiet_thread)(size_t stack_size, void *(*function)(void *), void *argument);
 };
 
 SNAG_API const struct snag_inside *snag_inside(void);

@@ -153,8 +153,8 @@ static int copy_options(const snag_options *given, snag_options *known, char *er
     return 0;
 }
 
-static int read_fields(const snag_options *options, struct settings *settings, char *error,
-                       size_t size)
+static int read_fields(settings_variable *variable, const snag_options *options,
+                       struct settings *settings, char *error, size_t size)
 {
     if (options->signal_mode < SNAG_SIGNAL_AUTO || options->signal_mode > SNAG_SIGNAL_ALWAYS) {
         snprintf(error, size, "snag_options.signal_mode=%d: never, auto or always is allowed",
@@ -175,13 +175,13 @@ static int read_fields(const snag_options *options, struct settings *settings, c
         { "snag_options.watch_seconds", watch_seconds, take_watch_seconds },
         { "snag_options.auto_dump_dir", options->auto_dump_dir, take_auto_dump_dir },
         { "snag_options.term_seconds", term_seconds, take_term_seconds },
-        { "SNAG_LISTEN", getenv("SNAG_LISTEN"), take_listen },
-        { "SNAG_TOKEN", getenv("SNAG_TOKEN"), take_token },
-        { "SNAG_WATCH_SECONDS", getenv("SNAG_WATCH_SECONDS"), take_watch_seconds },
-        { "SNAG_WATCH_PERIOD", getenv("SNAG_WATCH_PERIOD"), take_watch_period },
-        { "SNAG_SIGNAL", getenv("SNAG_SIGNAL"), take_signal_mode },
-        { "SNAG_AUTO_DUMP_DIR", getenv("SNAG_AUTO_DUMP_DIR"), take_auto_dump_dir },
-        { "SNAG_TERM_SECONDS", getenv("SNAG_TERM_SECONDS"), take_term_seconds },
+        { "SNAG_LISTEN", variable("SNAG_LISTEN"), take_listen },
+        { "SNAG_TOKEN", variable("SNAG_TOKEN"), take_token },
+        { "SNAG_WATCH_SECONDS", variable("SNAG_WATCH_SECONDS"), take_watch_seconds },
+        { "SNAG_WATCH_PERIOD", variable("SNAG_WATCH_PERIOD"), take_watch_period },
+        { "SNAG_SIGNAL", variable("SNAG_SIGNAL"), take_signal_mode },
+        { "SNAG_AUTO_DUMP_DIR", variable("SNAG_AUTO_DUMP_DIR"), take_auto_dump_dir },
+        { "SNAG_TERM_SECONDS", variable("SNAG_TERM_SECONDS"), take_term_seconds },
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         int status =
@@ -192,7 +192,18 @@ static int read_fields(const snag_options *options, struct settings *settings, c
     return 0;
 }
 
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
 int settings_read(const snag_options *options, struct settings *settings, char *error, size_t size)
+{
+    return settings_read_from(environment, options, settings, error, size);
+}
+
+int settings_read_from(settings_variable *variable, const snag_options *options,
+                       struct settings *settings, char *error, size_t size)
 {
     *settings = (struct settings){ 0 };
     error[0] = 0;
@@ -205,7 +216,7 @@ int settings_read(const snag_options *options, struct settings *settings, char *
         status = replace(&settings->listen, "127.0.0.1:6060");
     }
     if (status == 0)
-        status = read_fields(&known, settings, error, size);
+        status = read_fields(variable, &known, settings, error, size);
     if (status == -ENOMEM)
         snprintf(error, size, "no memory for the settings");
     return status;

@@ -26,6 +26,11 @@ struct settings {
  * field, its value and what is allowed. settings_free in every case. */
 int settings_read(const snag_options *options, struct settings *settings, char *error, size_t size);
 
+/* The same, with what VARIABLE tells instead of the environment, which belongs to the service. */
+typedef const char *settings_variable(const char *name);
+int settings_read_from(settings_variable *variable, const snag_options *options,
+                       struct settings *settings, char *error, size_t size);
+
 /* The settings of an engine that only answers snag_write: "off", and the
  * variables as far as they are good. 0 or -ENOMEM. */
 int settings_without_listener(struct settings *settings);

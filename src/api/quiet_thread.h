@@ -11,4 +11,7 @@
 int quiet_thread_create(pthread_t *thread, size_t stack_size, void *(*function)(void *),
                         void *argument);
 
+/* The same, of a thread that nobody joins. */
+int quiet_thread_detach(size_t stack_size, void *(*function)(void *), void *argument);
+
 #endif

@@ -7,6 +7,7 @@
 #include "api/ask.h"
 #include "api/listener.h"
 #include "api/log.h"
+#include "api/start.h"
 
 #include <snag/snag.h>
 
@@ -84,30 +85,46 @@ static int start_locked(struct settings *settings, struct log_lines *lines, char
     return status;
 }
 
-int snag_start(const snag_options *options)
+/* With SETTINGS, which are taken over, as they were read with STATUS and ERROR. */
+static int start(struct settings *settings, int status, char *error, size_t size)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_forks);
-    char error[512] = "";
     struct log_lines lines = { 0 };
-    struct settings settings;
-    int status = settings_read(options, &settings, error, sizeof error);
-    struct settings voice = { .log = settings.log, .user = settings.user };
-    if (status == 0 && (strcmp(settings.listen, "off") != 0 || settings_watch(&settings))) {
+    struct settings voice = { .log = settings->log, .user = settings->user };
+    if (status == 0 && (strcmp(settings->listen, "off") != 0 || settings_watch(settings))) {
         if (listener_is_caller()) {
             status = -EDEADLK;
-            snprintf(error, sizeof error, "snag_start was called from snag's own log callback");
+            snprintf(error, size, "snag_start was called from snag's own log callback");
         } else {
             pthread_mutex_lock(&lock);
-            status = start_locked(&settings, &lines, error, sizeof error);
+            status = start_locked(settings, &lines, error, size);
             pthread_mutex_unlock(&lock);
         }
     }
-    settings_free(&settings);
+    settings_free(settings);
     if (status)
         log_lines_add(&lines, error);
     log_lines_say(&lines, voice.log, voice.user);
     return status;
+}
+
+int snag_start(const snag_options *options)
+{
+    char error[512] = "";
+    struct settings settings;
+    int status = settings_read(options, &settings, error, sizeof error);
+    return start(&settings, status, error, sizeof error);
+}
+
+int start_from(settings_variable *variable, void (*log)(const char *line, void *user))
+{
+    char error[512] = "";
+    struct settings settings;
+    snag_options options = SNAG_OPTIONS_INIT;
+    options.log = log;
+    int status = settings_read_from(variable, &options, &settings, error, sizeof error);
+    return start(&settings, status, error, sizeof error);
 }
 
 void snag_stop(void)

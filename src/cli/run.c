@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/program.h"
+#include "preload/variables.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,24 +25,27 @@ static const char help[] =
     "Runs COMMAND with snag's listener in it, which says on stderr where it listens:\n"
     "then curl ADDRESS/debug/threads, ADDRESS/debug/fds (and who opened them).\n"
     "\n"
-    "  --listen ADDRESS  where to listen; else SNAG_LISTEN, else the first free of\n"
-    "                    " DEFAULT_LISTEN "\n"
-    "  --leakcheck       no listener: when COMMAND ends well, report leaked threads,\n"
-    "                    descriptors and handles on stderr, and exit with 1\n"
-    "  --exit-code N     with --leakcheck: with N (1 to 255) instead of 1\n"
-    "  --no-fds          do not record who opens descriptors and starts threads\n"
-    "  --children        also in the programs that COMMAND starts, each with a\n"
-    "                    listener of its own (give a range of ports, or unix:...%p)\n"
+    "  --listen ADDRESS     where; else SNAG_LISTEN, else the first free of\n"
+    "                       " DEFAULT_LISTEN "\n"
+    "  --address-file FILE  write the address to FILE; %p in it is the process id\n"
+    "  --children           also in the processes that COMMAND makes, each with its\n"
+    "                       own listener (give a range of ports, or unix:/DIR/%p.sock)\n"
+    "  --no-fds             do not record who opens descriptors and starts threads\n"
+    "  --leakcheck          no listener: when COMMAND ends well, report leaked\n"
+    "                       threads, descriptors and handles, and exit with 1\n"
+    "  --exit-code N        with --leakcheck: with N (1 to 255) instead of 1\n"
     "\n"
-    "COMMAND must be linked dynamically and not be set-user-ID. A shell script that\n"
-    "ends in exec needs --children; a COMMAND that goes to the background, or works\n"
-    "in children it forks, its option not to. SNAG_TRACK_HANDLES=all also lists its\n"
-    "streams, directories and threads that nobody joins (/debug/handles).\n"
+    "COMMAND must be linked dynamically, and not be set-user-ID; of any other process\n"
+    "`snag dump PID` shows the same from outside. A daemon keeps the listener when it\n"
+    "goes to the background. A shell script that ends in exec needs --children.\n"
+    "SNAG_TRACK_HANDLES=all also lists streams, directories and threads that nobody\n"
+    "joins (/debug/handles).\n"
     "\n"
     "The exit status is COMMAND's; 1 when it cannot be run, 2 for wrong usage.\n";
 
 struct wish {
-    const char *listen; /* NULL: not given */
+    const char *listen;       /* NULL: not given */
+    const char *address_file; /* NULL: not given */
     bool no_fds;
     bool children;
     bool leakcheck;
@@ -70,6 +74,32 @@ static bool *flag_of(struct wish *wish, const char *option)
     return strcmp(option, "--leakcheck") == 0 ? &wish->leakcheck : NULL;
 }
 
+static const char *listen_of(const struct wish *wish)
+{
+    const char *set = getenv("SNAG_LISTEN");
+    return wish->listen ? wish->listen : set && *set ? set : DEFAULT_LISTEN;
+}
+
+/* Whether two processes can listen at ADDRESS. What is no address is refused later. */
+static bool is_for_many(const char *address)
+{
+    if (strncmp(address, "unix:", strlen("unix:")) == 0)
+        return strstr(address, "%p") != NULL;
+    const char *port = strrchr(address, ':');
+    return !port || strchr(port, '-') || strcmp(port, ":0") == 0;
+}
+
+/* STATUS_OK, or the status to end with. */
+static int check_children(const struct wish *wish)
+{
+    if (!is_for_many(listen_of(wish)))
+        return misused("--children",
+                       " needs an address for each process: a range of ports, or unix:...%p");
+    if (wish->address_file && !strstr(wish->address_file, "%p"))
+        return misused("--children", " needs a %p, the process id, in --address-file");
+    return STATUS_OK;
+}
+
 /* STATUS_OK, or the status to end with. */
 static int check(const struct wish *wish)
 {
@@ -77,7 +107,9 @@ static int check(const struct wish *wish)
         return misused("--exit-code", " is for --leakcheck");
     if (wish->exit_code && !is_exit_code(wish->exit_code))
         return misused("--exit-code", " is a number from 1 to 255");
-    return *wish->command ? STATUS_OK : misused("what", " is to be run?");
+    if (!*wish->command)
+        return misused("what", " is to be run?");
+    return wish->children && !wish->leakcheck ? check_children(wish) : STATUS_OK;
 }
 
 /* STATUS_OK, or the status to end with; -1: to end well. */
@@ -99,6 +131,9 @@ static int read_options(char **arguments, struct wish *wish)
         else if (option_value(&arguments, "--listen", &wish->listen)) {
             if (!wish->listen)
                 return misused(option, " needs an address");
+        } else if (option_value(&arguments, "--address-file", &wish->address_file)) {
+            if (!wish->address_file)
+                return misused(option, " needs a file");
         } else if (option_value(&arguments, "--exit-code", &wish->exit_code)) {
             if (!wish->exit_code)
                 return misused(option, " needs a number");
@@ -167,17 +202,34 @@ static int set_preload(const struct wish *wish)
     return set("LD_PRELOAD", list);
 }
 
+/* COMMAND may go to another directory before it writes. */
+static int set_address_file(const char *file)
+{
+    char directory[PATH_MAX] = "";
+    char path[2 * PATH_MAX];
+    if (*file != '/' && !getcwd(directory, sizeof directory)) {
+        complain("run", "the working directory is not known: %s", strerror(errno));
+        return STATUS_FAILED;
+    }
+    int length = snprintf(path, sizeof path, "%s%s%s", directory, *directory ? "/" : "", file);
+    if (length >= (int)sizeof path) {
+        complain("run", "--address-file is too long");
+        return STATUS_FAILED;
+    }
+    return set(VARIABLE_ADDRESS_FILE, path);
+}
+
 static int set_environment(const struct wish *wish)
 {
     int status = set_preload(wish);
-    if (status == STATUS_OK && wish->listen)
-        status = set("SNAG_LISTEN", wish->listen);
-    else if (status == STATUS_OK && !getenv("SNAG_LISTEN"))
-        status = set("SNAG_LISTEN", DEFAULT_LISTEN);
-    if (status == STATUS_OK && wish->leakcheck)
-        status = set("SNAG_LEAKCHECK", wish->exit_code ? wish->exit_code : "1");
     if (status == STATUS_OK)
-        status = set("SNAG_PRELOAD", wish->children ? "children" : "1");
+        status = set(VARIABLE_LISTEN, listen_of(wish));
+    if (status == STATUS_OK && wish->address_file)
+        status = set_address_file(wish->address_file);
+    if (status == STATUS_OK && wish->leakcheck)
+        status = set(VARIABLE_LEAKCHECK, wish->exit_code ? wish->exit_code : "1");
+    if (status == STATUS_OK)
+        status = set(VARIABLE_WISH, wish->children ? "children" : "1");
     return status;
 }
 

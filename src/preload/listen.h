@@ -1,0 +1,26 @@
+/* listen.h: the listener of this process, and how it says where it is. */
+#ifndef SNAG_PRELOAD_LISTEN_H
+#define SNAG_PRELOAD_LISTEN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* In the constructor, before anything else. */
+void listen_prepare(void);
+
+/* Starts the listener and says where: on stderr, and in the file of `snag run --address-file`. A
+ * failure is said, too; the service goes on. */
+void listen_begin(void);
+
+/* The same in a child of fork, whose thread this is; what is opened meanwhile is not in the
+ * service's descriptor table. */
+void listen_begin_in_child(void);
+
+/* The same at the address that the process BEFORE, which has ended, has had. It may be in use for
+ * a moment yet. */
+void listen_take_over(pid_t before);
+
+/* Whether this process listens. */
+bool listen_is_on(void);
+
+#endif

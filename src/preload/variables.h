@@ -1,0 +1,26 @@
+/* variables.h: what `snag run` and the user asked for, kept apart from the environment.
+ *
+ * The environment is the service's: it may clear it, move it or write over it at any time, and a
+ * listener that starts later, in a child, is a thread beside that. So what is for snag is copied
+ * once, in the constructor. */
+#ifndef SNAG_PRELOAD_VARIABLES_H
+#define SNAG_PRELOAD_VARIABLES_H
+
+/* Keeps the variables whose names begin with SNAG_. */
+void variables_keep(void);
+
+/* The value of NAME, as snag_start is to see it: where `snag run` has a say, it is that. NULL when
+ * it is not set. */
+const char *variables_value(const char *name);
+
+/* Takes what `snag run` has set out of the environment. */
+void variables_leave_environment(void);
+
+/* ---- What `snag run` sets ---- */
+
+#define VARIABLE_WISH "SNAG_PRELOAD" /* "1", or "children" */
+#define VARIABLE_LISTEN "SNAG_PRELOAD_LISTEN"
+#define VARIABLE_ADDRESS_FILE "SNAG_PRELOAD_ADDRESS_FILE"
+#define VARIABLE_LEAKCHECK "SNAG_LEAKCHECK"
+
+#endif
