@@ -29,7 +29,7 @@ static const char help[] =
     "                       " DEFAULT_LISTEN "\n"
     "  --address-file FILE  write the address to FILE; %p in it is the process id\n"
     "  --children           also in the processes that COMMAND makes, each with its\n"
-    "                       own listener (give a range of ports, or unix:/DIR/%p.sock)\n"
+    "                       own listener (give a range of ports, or unix:...%p)\n"
     "  --no-fds             do not record who opens descriptors and starts threads\n"
     "  --leakcheck          no listener: when COMMAND ends well, report leaked\n"
     "                       threads, descriptors and handles, and exit with 1\n"
