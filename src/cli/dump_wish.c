@@ -139,7 +139,7 @@ int dump_wish_read(char **arguments, struct dump_wish *wish)
         else if (strcmp(*at, "--") == 0)
             only_words = true;
         else if (!take_option(&at, wish, &status))
-            status = misused(*at, " is no option of it");
+            status = option_unknown(&dump_command, *at);
     }
     if (status == STATUS_OK)
         status = check(wish);
