@@ -6,28 +6,27 @@
  * are taken by snag_write (twice: the second time nothing has moved and snag
  * keeps what it knows), over HTTP as text, and as JSON. With --eu-stack all frames, down to the
  * system call, are held against elfutils' unwinder too, which stops the process and has
- * all registers; so that comes last.
+ * all registers; so that comes last. With --outside COMMAND the process has no listener, and
+ * COMMAND, which is snag, dumps it from outside: by blocks and as JSON.
  * Exit status 0 when every stack is equal everywhere. */
 #include "compare.h"
+#include "outside.h"
 
 #include <snag/snag.h>
 
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_WAYS 250
 #define STACK_BYTES ((size_t)4 << 20)
 
-extern char **environ;
-
 static struct truth truths[MOST_WAYS];
 static size_t truth_count;
 static bool with_eu_stack;
+static const char *snag_command; /* dumps are taken from outside, by this; NULL: inside */
 static int exit_status = 2;
 static char bss_stack[262144] __attribute__((aligned(4096)));
 
@@ -139,6 +138,14 @@ static NOINLINE int ask_and_be_in_it(const char *path, struct dump *dump)
     return status;
 }
 
+static NOINLINE int be_dumped_from_outside(const char *form, struct dump *dump)
+{
+    truth_mark();
+    int status = outside_snag(snag_command, form, dump);
+    STAY();
+    return status;
+}
+
 static size_t check_one(int status, struct dump *dump, const char *what)
 {
     size_t counts[VERDICT_COUNT] = { 0 };
@@ -165,56 +172,13 @@ static size_t check_returned(void)
     return failed;
 }
 
-/* eu-stack's own words are blocks of "TID 1:" and "#0  0x... name". */
-static bool read_eu_stack(FILE *file, struct dump *dump)
-{
-    char line[4096];
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    while (out && fgets(line, sizeof line, file)) {
-        int tid;
-        unsigned number;
-        unsigned long address;
-        if (sscanf(line, "TID %d:", &tid) == 1)
-            fprintf(out, "thread %d \"x\" [x]: x, captured by eu-stack\n", tid);
-        else if (sscanf(line, "#%u 0x%lx", &number, &address) == 2)
-            fprintf(out, "#%u 0x%lx x\n", number, address);
-    }
-    bool read = out && fclose(out) == 0 && dump_read_blocks(text, dump) == 0;
-    free(text);
-    return read && dump->count > 0;
-}
-
-static bool run_eu_stack(struct dump *dump)
-{
-    char pid[16], path[] = "/tmp/snag-eu-stack-XXXXXX";
-    char *const arguments[] = { "eu-stack", "-n", "0", "-p", pid, NULL };
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    int fd = mkstemp(path);
-    unlink(path);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, fd, 1);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1 /* O_WRONLY */, 0);
-    pid_t child;
-    int status = posix_spawnp(&child, "eu-stack", &actions, NULL, arguments, environ);
-    if (status == 0)
-        waitpid(child, &status, 0);
-    FILE *file = fdopen(fd, "r");
-    rewind(file);
-    bool read = read_eu_stack(file, dump);
-    fclose(file);
-    return read;
-}
-
 /* What snag said of each thread, and what eu-stack says: all frames. Only where
  * eu-stack agrees with the truth above, since it errs too, and where snag claims to know. */
 static size_t check_eu_stack(const struct dump *ours)
 {
     size_t same = 0, unsure = 0, failed = 0;
     struct dump theirs;
-    if (!run_eu_stack(&theirs)) {
+    if (!outside_eu_stack(&theirs)) {
         printf("eu-stack said nothing; not compared\n");
         return 0;
     }
@@ -251,6 +215,20 @@ static const struct way way_of_the_dumper = { "snag_write itself", NULL, 10, STA
 static const struct way way_of_std_thread = { "std::thread", NULL, 3, STACK_USUAL };
 static const struct way way_of_main = { "main in join", NULL, 4, STACK_USUAL };
 
+static size_t check_outside(void)
+{
+    struct dump dump, last;
+    size_t failed = check_one(be_dumped_from_outside("--json", &dump), &dump, "JSON");
+    dump_free(&dump);
+    failed += check_one(be_dumped_from_outside("--debug=2", &last), &last, "blocks");
+    failed += check_returned();
+    truth_count--; /* the dumper itself has moved on */
+    if (with_eu_stack)
+        failed += check_eu_stack(&last);
+    dump_free(&last);
+    return failed;
+}
+
 static size_t check_all(void)
 {
     struct dump dump, last;
@@ -276,7 +254,7 @@ static void *dumper_main(void *unused)
             printf("not here: %s: %s\n", truths[i].way->name, truths[i].skipped);
     truth_belongs_to(new_truth(&way_of_the_dumper)); /* the last */
     if (truth_wait_blocked(truths, truth_count - 1, 30))
-        exit_status = check_all() > 0;
+        exit_status = (snag_command ? check_outside() : check_all()) > 0;
     scene_end();
     fflush(stdout);
     _exit(exit_status);
@@ -290,15 +268,31 @@ static NOINLINE void main_waits(pthread_t thread)
     STAY();
 }
 
+static bool listen_inside(void)
+{
+    snag_options options = SNAG_OPTIONS_INIT;
+    options.listen = "127.0.0.1:0";
+    return snag_start(&options) == 0;
+}
+
+static void read_options(char **options)
+{
+    for (; *options; options++) {
+        if (strcmp(*options, "--eu-stack") == 0)
+            with_eu_stack = true;
+        else if (strcmp(*options, "--outside") == 0 && options[1])
+            snag_command = *++options;
+    }
+}
+
 int main(int argc, char **argv)
 {
-    with_eu_stack = argc > 1 && strcmp(argv[1], "--eu-stack") == 0;
+    read_options(argv + 1);
+    (void)argc;
     alarm(120);
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    snag_options options = SNAG_OPTIONS_INIT;
-    options.listen = "127.0.0.1:0";
-    if (snag_start(&options))
+    if (snag_command ? !outside_allow() : !listen_inside())
         return 2;
     scene_set();
     start_ways(ways_io);

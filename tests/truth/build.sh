@@ -16,7 +16,7 @@ objects=$output.objects
 mkdir -p "$objects"
 common="$flags -g -pthread -D_GNU_SOURCE -I$SNAG_SOURCE/include -I$support"
 sources="truth compare"
-case $program in blockers | here) sources="$sources ways_io ways_locks ways_signals ways_frames" ;; esac
+case $program in blockers | here) sources="$sources outside ways_io ways_locks ways_signals ways_frames" ;; esac
 for name in $program $sources; do
     # shellcheck disable=SC2086 # flags are words
     $compiler -std=c11 $common -c "$source/$name.c" -o "$objects/$name.o"
