@@ -54,7 +54,8 @@ int push_submit(struct push *push, const struct push_profile *profile);
 size_t push_waiting(const struct push *push);
 size_t push_lost(const struct push *push);
 
-/* Runs the event loop until all is sent, or for SECONDS. How many are still waiting. */
+/* Runs the event loop until all is sent, for SECONDS, or until somebody breaks the loop (a signal).
+ * How many are still waiting. */
 size_t push_drain(struct push *push, unsigned seconds);
 
 /* What waits is gone with it. NULL is fine. */
