@@ -15,7 +15,8 @@
 #define PATIENCE_NS UINT64_C(300000000) /* without anybody taken, and the rest is left */
 #define REFUSED_NS UINT64_C(50000000)   /* the same, where there is nothing but to look */
 #define LOOK_FIRST_NS UINT64_C(500000)  /* looks are that far apart ... */
-#define LOOK_LAST_NS UINT64_C(16000000) /* ... and ever farther, up to this */
+#define LOOK_LAST_NS UINT64_C(16000000) /* ... and ever farther, up to this ... */
+#define LOOK_SHARE 8u                   /* ... or so many times as long as a look took */
 
 static uint64_t now_ns(void)
 {
@@ -150,6 +151,14 @@ static void end(struct sampler *sampler, struct capture_run *run)
             run->jobs[i].why = why_not(sampler);
 }
 
+/* How far apart the next two looks are, after one that took TOOK: on crowded processors a look at
+ * many threads is dear, and would take from them what they are waited for. */
+static uint64_t grown_apart(uint64_t apart, uint64_t took)
+{
+    apart = apart * 2 < LOOK_LAST_NS ? apart * 2 : LOOK_LAST_NS;
+    return took * LOOK_SHARE > apart ? took * LOOK_SHARE : apart;
+}
+
 void sample_waiting(struct capture *capture, struct capture_run *run)
 {
     struct sampler *sampler = &capture->sampler;
@@ -164,11 +173,11 @@ void sample_waiting(struct capture *capture, struct capture_run *run)
             break;
         wait_for_sample(sampler, next_look > now ? next_look - now : 1);
         size_t taken = take_samples(sampler, run);
-        now = now_ns();
+        uint64_t woken = now = now_ns();
         if (now >= next_look) {
             taken += look_again(capture, run);
-            apart = apart * 2 < LOOK_LAST_NS ? apart * 2 : LOOK_LAST_NS;
             now = now_ns();
+            apart = grown_apart(apart, now - woken);
             next_look = now + apart;
         }
         if (taken > 0)

@@ -6,17 +6,22 @@
  * dump says so; what it does say must be true.
  *   spinners          running threads answer by signal
  *   spinners never    SNAG_SIGNAL=never: every running thread is partial
- *   spinners always   SNAG_SIGNAL=always: blocked threads, asked all the same */
+ *   spinners always   SNAG_SIGNAL=always: blocked threads, asked all the same
+ *   spinners outside  without snag: each dump is asked for by a byte to descriptor 3 and comes
+ *                     from another process by descriptor 4, its length in 8 bytes before it;
+ * running threads are sampled, and nobody here is to notice */
 #include "compare.h"
 
 #include <snag/snag.h>
 
 #include <alloca.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -278,7 +283,7 @@ static void *thread_main(void *argument)
 
 struct tally {
     size_t counts[VERDICT_COUNT];
-    size_t by_signal, refused, no_frames, dumps;
+    size_t by_signal, by_perf, refused, no_frames, dumps;
 };
 
 /* Partial is honest in a thread that did not answer; then nothing false may stand in it. */
@@ -292,6 +297,7 @@ static void judge(const struct truth *truth, const struct dump *dump, struct tal
     if (!thread)
         return;
     tally->by_signal += strcmp(thread->capture, "signal") == 0;
+    tally->by_perf += strcmp(thread->capture, "perf") == 0;
     tally->refused += strcmp(thread->capture, "partial: signal blocked") == 0;
     tally->no_frames += thread->count == 0;
     if (verdict == VERDICT_DIFFERENT && tally->counts[verdict] <= 2)
@@ -300,8 +306,35 @@ static void judge(const struct truth *truth, const struct dump *dump, struct tal
         printf("    %s: %s, %zu frames\n", truth->way->name, thread->capture, thread->count);
 }
 
+static bool from_outside;
+
+static bool read_all(int fd, void *to, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t got = read(fd, (char *)to + done, length - done);
+        if (got <= 0)
+            return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static int dump_from_outside(struct dump *dump)
+{
+    uint64_t length;
+    memset(dump, 0, sizeof *dump);
+    if (write(3, "?", 1) != 1 || !read_all(4, &length, sizeof length))
+        return -EPIPE;
+    char *text = calloc(1, length + 1);
+    int status = text && read_all(4, text, length) ? dump_read_blocks(text, dump) : -EPIPE;
+    free(text);
+    return status;
+}
+
 static int take_dump(int number, struct dump *dump)
 {
+    if (from_outside)
+        return dump_from_outside(dump);
     return number % 2 ? dump_by_http(snag_address(), "/debug/pprof/threads?debug=2", dump)
                       : dump_by_call(dump);
 }
@@ -309,7 +342,7 @@ static int take_dump(int number, struct dump *dump)
 /* Two threads of one kind, DUMPS dumps. */
 static struct tally run_kind(const struct way *way, bool running)
 {
-    struct tally tally = { { 0 }, 0, 0, 0, 0 };
+    struct tally tally = { .dumps = 0 };
     static struct truth truths[2];
     pthread_t threads[2];
     memset(truths, 0, sizeof truths);
@@ -338,10 +371,10 @@ static struct tally run_kind(const struct way *way, bool running)
     for (unsigned i = 0; running && i < 2; i++)
         pthread_join(threads[i], NULL);
     printf("RESULT %-22s equal %zu partial %zu different %zu missing %zu by-signal %zu refused "
-           "%zu\n",
+           "%zu by-perf %zu\n",
            way->name, tally.counts[VERDICT_EQUAL], tally.counts[VERDICT_PARTIAL],
            tally.counts[VERDICT_DIFFERENT], tally.counts[VERDICT_MISSING], tally.by_signal,
-           tally.refused);
+           tally.refused, tally.by_perf);
     return tally;
 }
 
@@ -408,11 +441,90 @@ static void check_always(void)
     }
 }
 
+/* ---- from outside ---- */
+
+static volatile int signals, interrupts;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+static void *wait_in_epoll(void *argument)
+{
+    struct epoll_event event;
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (;;)
+        interrupts += epoll_wait(epoll, &event, 1, -1) < 0 && errno == EINTR;
+    return argument;
+}
+
+static void *wait_in_poll(void *argument)
+{
+    for (;;)
+        interrupts += poll(NULL, 0, -1) < 0 && errno == EINTR;
+    return argument;
+}
+
+static void *wait_in_nanosleep(void *argument)
+{
+    const struct timespec hour = { 3600, 0 };
+    for (;;)
+        interrupts += nanosleep(&hour, NULL) < 0 && errno == EINTR;
+    return argument;
+}
+
+/* Whatever comes to this process is counted, and what is interrupted by it. */
+static void stand_guard(void)
+{
+    void *(*const guards[])(void *) = { wait_in_epoll, wait_in_poll, wait_in_nanosleep };
+    const struct sigaction action = { .sa_handler = count_signal };
+    for (int i = 1; i < NSIG; i++)
+        if (i != SIGALRM && i != SIGUSR1) /* the limit's; the one that a way sends to itself */
+            sigaction(i, &action, NULL);
+    for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, guards[i], NULL))
+            exit(2);
+    }
+}
+
+static void check_sampled(const struct way *way)
+{
+    struct tally tally = run_kind(way, true);
+    must_be_true(way, &tally);
+    must(tally.counts[VERDICT_EQUAL] * 10 >= 2 * DUMPS * 9, way->name,
+         "nine of ten stacks are whole");
+    must(tally.by_perf > 0, way->name, "a running thread is sampled");
+    must(tally.by_signal == 0, way->name, "nobody is asked from outside");
+}
+
+static void check_outside(void)
+{
+    stand_guard();
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        check_sampled(&kinds[i]);
+    for (size_t i = 0; i < sizeof refusers / sizeof *refusers; i++)
+        check_sampled(&refusers[i]);
+    for (size_t i = 0; i < sizeof half_seen / sizeof *half_seen; i++) {
+        struct tally tally = run_kind(&half_seen[i], true);
+        must_be_true(&half_seen[i], &tally);
+    }
+    must(signals == 0, "outside", "no signal comes");
+    must(interrupts == 0, "outside", "no call is interrupted");
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
     alarm(170);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    from_outside = strcmp(mode, "outside") == 0;
+    if (from_outside) {
+        check_outside();
+        return failed > 0;
+    }
     snag_options options = SNAG_OPTIONS_INIT;
     options.listen = "127.0.0.1:0";
     if (strcmp(mode, "never") == 0)
