@@ -154,6 +154,11 @@ lost dump "$shop"
 lost check -p build
 snag --help >&- 2>"$work/err"
 [ $? -eq 1 ] && grep -q 'Bad file descriptor' "$work/err" || fail "a closed stdout"
+# What is opened does not take its place, and a program that is run finds it closed.
+snag dump "$shop" -o shop.pb.gz >&- 2>"$work/err" <&- || fail "a dump without stdout: $(cat "$work/err")"
+gzip -t shop.pb.gz || fail "a dump without stdout is no profile"
+snag run --no-fds ls /proc/self/fd >&- 2>"$work/err"
+grep -q 'Bad file descriptor' "$work/err" || fail "snag run without stdout: $(cat "$work/err")"
 
 # quiet ARGUMENT...: a reader that goes before the first line is told nothing.
 quiet()
@@ -217,6 +222,10 @@ options_of_page() # FILE
 pages=("$prefix"/share/man/man1/snag*.1 "$prefix"/share/man/man3/snag*.3)
 for page in "${pages[@]}"; do
     name=${page##*/}
+    if grep -q '^\.so ' "$page"; then # another name of one of them
+        [[ $(MANPATH=$prefix/share/man man 3 "${name%.3}" | head -n 1) == SNAG_START* ]] || fail "man $name"
+        continue
+    fi
     mandoc -T lint -W warning "$page" >"$work/lint" 2>/dev/null || { fail "mandoc, $name:"; cat "$work/lint"; }
     groff -mandoc -ww -Tutf8 "$page" >/dev/null 2>"$work/lint"
     [ ! -s "$work/lint" ] || { fail "groff, $name:"; cat "$work/lint"; }

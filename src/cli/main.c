@@ -10,11 +10,13 @@
 #include <snag/snag.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = { &dump_command, &run_command, &check_command };
 
@@ -103,6 +105,16 @@ static int run(const char *name, char **arguments)
     return STATUS_OK;
 }
 
+/* What is opened later must not get the number of a closed stream: lines for a person would go into
+ * a profile or a socket. Whoever writes there now gets EBADF; a program that is run finds them
+ * closed as they were. */
+static void occupy_closed_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 /* STATUS, unless the output was lost. */
 static int finish(const char *name, int status)
 {
@@ -118,6 +130,7 @@ static int finish(const char *name, int status)
 
 int main(int argc, char **argv)
 {
+    occupy_closed_streams();
     if (argc < 2) {
         help(stderr);
         return STATUS_USAGE;
