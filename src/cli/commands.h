@@ -19,6 +19,7 @@ struct command {
 
 extern const struct command dump_command;
 extern const struct command run_command;
+extern const struct command collect_command;
 extern const struct command check_command;
 
 /* One line on stderr, after the command's name ("run"; NULL: none). */
