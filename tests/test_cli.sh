@@ -260,11 +260,19 @@ done
 
 address=127.77.$((BASHPID / 250 % 250 + 1)).$((BASHPID % 250 + 1)):6060
 
+background=
+end_background()
+{
+    [ -z "$background" ] || { kill "$background"; wait "$background" 2>/dev/null; }
+    background=
+}
+
 # example LINE: runs it; what goes to the background must come so far that it listens.
 example()
 {
     local line=$1 status
     if [[ $line == *' &' ]]; then
+        end_background
         eval "exec ${line% &}" >"$work/shop.log" 2>&1 &
         background=$!
         jobs+=("$background")
@@ -285,12 +293,11 @@ example()
 
 ran=0
 for page in "$prefix"/share/man/man1/snag*.1; do
-    background=
     while read -r line; do
         example "${line//127.0.0.1:6060/$address}"
         ran=$((ran + 1))
-        [[ ! $line == curl* ]] || { kill "$background"; wait "$background" 2>/dev/null; background=; }
-    done < <(mandoc -T ascii -O width=200 "$page" | col -bx | sed -n '/^EXAMPLES/,/^SEE/s/^ *\$ //p' | grep -v 'collect')
+    done < <(mandoc -T ascii -O width=200 "$page" | col -bx | sed -n '/^EXAMPLES/,/^SEE/s/^ *\$ //p')
+    end_background
 done
 echo "$ran examples of the pages"
 [ "$ran" -ge 10 ] || fail "only $ran examples"

@@ -30,8 +30,9 @@ static const char help[] =
     "  --keep-age TIME     older ones are removed (7d); 0: never\n"
     "  --keep-size SIZE    so are the oldest while there is more (1GiB); 0: never\n"
     "  --token-file FILE   lines TOKEN or SERVICE TOKEN; or set SNAG_TOKEN\n"
-    "  --push URL          also to Pyroscope's URL/ingest; with --push-tenant ID,\n"
-    "                      --push-credentials FILE (TOKEN or USER:PASSWORD)\n"
+    "  --push URL          also to Pyroscope's URL/ingest\n"
+    "  --push-tenant ID    as this tenant (X-Scope-OrgID)\n"
+    "  --push-credentials FILE  with TOKEN or USER:PASSWORD in it\n"
     "SIGHUP reads all files again. Exit status: 0 well, 1 with --once when a target\n"
     "failed, 2 misused. Units for systemd are installed: snag-collect.service.\n";
 
