@@ -10,7 +10,6 @@
 #include "symbolize/symbolize.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,26 +22,26 @@ static const char help[] =
     "Shows where the threads of a running process are, from outside: nothing is put\n"
     "into it, and it is not stopped, traced or signalled.\n"
     "\n"
-    "PROFILE   threads (as without), fds, stuck (the diagnosis), threadleak (those\n"
-    "          that can never go on); of a process with libsnag: handles, and each\n"
-    "          inventory by its name\n"
+    "PROFILE is threads (if not given), fds, stuck (the diagnosis) or threadleak (the\n"
+    "threads that can never go on); of a process with libsnag also handles, or an\n"
+    "inventory by its name.\n"
     "\n"
     "  -o FILE       write a pprof profile to FILE, whole or not at all, readable by\n"
-    "                you alone; - is stdout\n"
+    "                you alone (a FILE that is there keeps its mode); - is stdout\n"
     "  --debug N     0: pprof, 1: text by stack, 2: one block for each, as over HTTP\n"
     "  --json        for scripts\n"
-    "  --tid         keep thread ids in pprof, instead of merging equal stacks\n"
+    "  --tid         keep thread ids in pprof: equal stacks are not merged\n"
     "  --seconds N   pprof of what comes and goes within N seconds (1 to 3600)\n"
-    "  --watch S     again every S seconds (0.1 at least) until the process or Ctrl-C\n"
-    "                ends it; with -o, FILE is rewritten each time\n"
+    "  --watch S     again every S seconds (0.1 or more), until the process ends or\n"
+    "                Ctrl-C is pressed; with -o, FILE is rewritten each time\n"
     "\n"
     "The process must be yours, or you root; where the kernel refuses, a line says\n"
-    "why, and what to do. Exit status: 0, 1 when it failed, 2 for wrong usage.\n";
+    "why, and what to do. Exit status: 0 well, 1 failed, 2 misused.\n";
 
 struct dump {
     struct dump_wish wish;
     struct dump_output output;
-    struct dump_wait wait;
+    int pidfd;
     struct lab lab;
     struct report_entry entry;
     char name[64]; /* of the process */
@@ -136,7 +135,7 @@ static int dump_difference(struct dump *dump)
     int status = take(dump, &earlier);
     if (status)
         return fail(dump, status);
-    dump_wait_until(&dump->wait, dump_now_ns() + dump->wish.seconds * SECOND_NS);
+    dump_wait_until(dump->pidfd, dump_now_ns() + dump->wish.seconds * SECOND_NS);
     status = take(dump, &now);
     if (status == 0) {
         status = write_dump(dump, earlier, now);
@@ -150,15 +149,13 @@ static int dump_difference(struct dump *dump)
     return status;
 }
 
-/* How a watch ends: well, whether the process or somebody ended it. */
-static int say_end(const struct dump *dump, enum dump_event event)
+static int say_end(const struct dump *dump)
 {
     if (dump->output.is_screen)
         putchar('\n');
     fflush(stdout);
-    if (event == PROCESS_HAS_ENDED)
-        fprintf(stderr, "process %d (%s) has ended after %llu dumps\n", (int)dump->lab.target.pid,
-                dump->name, (unsigned long long)dump->output.written);
+    fprintf(stderr, "process %d (%s) has ended after %llu dumps\n", (int)dump->lab.target.pid,
+            dump->name, (unsigned long long)dump->output.written);
     return STATUS_OK;
 }
 
@@ -168,7 +165,7 @@ static int dump_watch(struct dump *dump)
     for (;;) {
         int status = dump_once(dump);
         if (status && dump->output.written > 0 && dump_subject_has_ended(dump->lab.target.pid))
-            return say_end(dump, PROCESS_HAS_ENDED);
+            return say_end(dump);
         if (status)
             return status;
         /* One that took longer than the time between two is not made up for. */
@@ -176,16 +173,15 @@ static int dump_watch(struct dump *dump)
         due += dump->wish.watch_ns;
         if (due < now)
             due = now;
-        enum dump_event event = dump_wait_until(&dump->wait, due);
-        if (event != TIME_HAS_COME)
-            return say_end(dump, event);
+        if (dump_wait_until(dump->pidfd, due) == PROCESS_HAS_ENDED)
+            return say_end(dump);
     }
 }
 
 /* Descriptors and their targets are listed with less than a stack needs: Yama lets them be read. */
-static bool needs_stacks(const struct report_entry *entry)
+static bool needs_stacks(const struct report *report)
 {
-    return strcmp(entry->report->name, "fds") != 0;
+    return strcmp(report->name, "fds") != 0;
 }
 
 /* STATUS_OK, or STATUS_FAILED after a line on stderr. */
@@ -204,46 +200,71 @@ static int check_access(struct dump *dump, bool stacks)
 static int refuse_profile(struct dump *dump)
 {
     struct report_entry entry = { .report = NULL };
-    fprintf(stderr, "snag dump: process %d (%s) has no profile '%s'; it has",
-            (int)dump->lab.target.pid, dump->name, dump->wish.profile);
-    for (const char *before = " "; report_next(&dump->lab, &entry); before = ", ")
-        fprintf(stderr, "%s%s", before, entry.name);
-    fputc('\n', stderr);
+    struct sink_buffer known;
+    sink_buffer_init(&known);
+    for (const char *before = ""; report_next(&dump->lab, &entry); before = ", ") {
+        sink_puts(&known.sink, before);
+        sink_plain(&known.sink, entry.name);
+    }
+    complain("dump", "process %d (%s) has no profile '%s'; it has %s", (int)dump->lab.target.pid,
+             dump->name, dump->wish.profile, known.bytes ? known.bytes : "none");
+    sink_buffer_free(&known);
     return STATUS_USAGE;
+}
+
+/* An empty list would say that there is none; it is not known. */
+static int refuse_handles(const struct dump *dump)
+{
+    complain("dump",
+             "process %d (%s) keeps no inventories that can be found: there is no libsnag "
+             "in it, or one in a program that was stripped",
+             (int)dump->lab.target.pid, dump->name);
+    return STATUS_FAILED;
 }
 
 /* The profile and its form: what is asked for, of what there is. */
 static int choose(struct dump *dump)
 {
     const struct report *known = report_find(dump->wish.profile);
-    int status = STATUS_OK;
-    dump->entry = (struct report_entry){ .report = known };
     /* Names of inventories are in the process's memory. */
-    if (!known || needs_stacks(&dump->entry))
-        status = check_access(dump, true);
-    else
-        status = check_access(dump, false);
+    int status = check_access(dump, !known || needs_stacks(known));
     if (status == STATUS_OK)
         status = dump_subject_check_program(&dump->lab);
     if (status == STATUS_OK && !report_look_up(&dump->lab, dump->wish.profile, &dump->entry))
         status = refuse_profile(dump);
+    if (status == STATUS_OK && dump->entry.report->parts && dump->lab.handles_root == 0)
+        status = refuse_handles(dump);
     return status == STATUS_OK ? dump_wish_form(&dump->wish, &dump->entry, &dump->output.form)
                                : status;
+}
+
+/* STATUS_OK, or STATUS_FAILED after a line on stderr: better now than when an hour is over. */
+static int check_file(const struct dump_wish *wish)
+{
+    int status = dump_wish_is_stdout(wish) ? 0 : dump_file_check(wish->file);
+    if (status)
+        complain("dump", "cannot write %s: %s", wish->file, strerror(-status));
+    return status ? STATUS_FAILED : STATUS_OK;
 }
 
 static int serve(struct dump *dump)
 {
     int status = choose(dump);
+    if (status == STATUS_OK)
+        status = check_file(&dump->wish);
     if (status != STATUS_OK)
         return status;
-    bool watches = dump->wish.watch_ns > 0;
-    dump->output.is_screen = watches && dump_wish_is_stdout(&dump->wish) && isatty(STDOUT_FILENO);
-    dump_wait_open(&dump->wait, dump->lab.target.pid, watches);
-    if (watches)
+    dump->pidfd = dump_open_process(dump->lab.target.pid);
+    if (dump->wish.watch_ns > 0) {
+        bool is_screen = dump_wish_is_stdout(&dump->wish) && isatty(STDOUT_FILENO);
+        dump->output.is_screen = is_screen;
+        dump_end_on_interrupt(is_screen);
         status = dump_watch(dump);
-    else
+    } else {
         status = dump->wish.seconds ? dump_difference(dump) : dump_once(dump);
-    dump_wait_close(&dump->wait);
+    }
+    if (dump->pidfd >= 0)
+        close(dump->pidfd);
     return status;
 }
 
@@ -252,10 +273,8 @@ static int run(char **arguments)
     struct dump dump = { .items = 0 };
     pid_t process;
     for (char **at = arguments; *at && strcmp(*at, "--") != 0; at++)
-        if (strcmp(*at, "--help") == 0 || strcmp(*at, "-h") == 0) {
-            fputs(help, stdout);
-            return STATUS_OK;
-        }
+        if (strcmp(*at, "--help") == 0 || strcmp(*at, "-h") == 0)
+            return fputs(help, stdout) < 0 ? STATUS_FAILED : STATUS_OK;
     int status = dump_wish_read(arguments, &dump.wish);
     if (status == STATUS_OK)
         status = dump_subject_find(dump.wish.process, &process);

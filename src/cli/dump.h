@@ -5,7 +5,8 @@
  *   access    what the kernel refuses, why, and what to do      dump_facts.c, dump_access.c
  *   output    a dump's bytes: a file, whole or not at all; a pipe; a screen
  *                                                               dump_output.c, dump_screen.c
- *   wait      between two dumps: time, Ctrl-C, the process's end  dump_wait.c */
+ *   wait      between two dumps: time, Ctrl-C, the process's end
+ *                                                               dump_wait.c */
 #ifndef SNAG_CLI_DUMP_H
 #define SNAG_CLI_DUMP_H
 
@@ -76,24 +77,23 @@ int dump_output_write(struct dump_output *output, const char *bytes, size_t leng
  * errno. */
 int dump_file_write(const char *path, const char *bytes, size_t length);
 
+/* Whether that will be possible, as far as can be said before. 0 or a negative errno. */
+int dump_file_check(const char *path);
+
 /* Draws TEXT below TITLE over what the terminal shows, as far as there is room. */
 int dump_screen_draw(const char *title, const char *text, size_t length, bool is_first);
 
 /* ---- wait ---- */
 
-enum dump_event { TIME_HAS_COME, WAS_INTERRUPTED, PROCESS_HAS_ENDED };
+enum dump_event { TIME_HAS_COME, PROCESS_HAS_ENDED };
 
-struct dump_wait {
-    int signals; /* -1: signals do what they always do */
-    int process; /* a pidfd; -1 without */
-};
+/* From here on Ctrl-C ends the command well, at once: there is nothing to clean up at any time, as
+ * a file is written with signals blocked. IS_SCREEN: the cursor is taken below what was drawn. */
+void dump_end_on_interrupt(bool is_screen);
 
-/* WITH_SIGNALS: SIGINT, SIGTERM and SIGHUP no longer end the command but are events. */
-void dump_wait_open(struct dump_wait *wait, pid_t process, bool with_signals);
-void dump_wait_close(struct dump_wait *wait);
-
-/* Waits until TIME_NS of CLOCK_MONOTONIC, or until something else happens. */
-enum dump_event dump_wait_until(const struct dump_wait *wait, uint64_t time_ns);
+/* Waits until TIME_NS of CLOCK_MONOTONIC, or until PROCESS, a pidfd, has ended (-1: never). */
+enum dump_event dump_wait_until(int process, uint64_t time_ns);
+int dump_open_process(pid_t process);
 uint64_t dump_now_ns(void);
 
 #endif

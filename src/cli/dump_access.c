@@ -106,7 +106,8 @@ static void say_other_user(struct explanation *to, const struct access_facts *fa
         say_user(to, facts->user_name, facts->users[EFFECTIVE]);
         say(to, ", and you are ");
         say_user(to, facts->own_user_name, facts->own_user);
-        say(to, ": run it as that user, or ");
+        /* Yama lets no user but root do it. */
+        say(to, facts->yama >= 1 ? ": run it " : ": run it as that user, or ");
     }
     say_remedy(to, facts);
 }

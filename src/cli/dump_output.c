@@ -43,16 +43,21 @@ static int write_as_it_is(const char *path, const char *bytes, size_t length)
     return status;
 }
 
+static void directory_of(const char *path, char directory[PATH_MAX])
+{
+    snprintf(directory, PATH_MAX, "%s", path);
+    char *slash = strrchr(directory, '/');
+    if (!slash)
+        snprintf(directory, PATH_MAX, ".");
+    else
+        slash[slash == directory] = 0;
+}
+
 /* The rename is on the disk only when the directory is. Some file systems cannot do that. */
 static void sync_directory(const char *path)
 {
     char directory[PATH_MAX];
-    snprintf(directory, sizeof directory, "%s", path);
-    char *slash = strrchr(directory, '/');
-    if (!slash)
-        snprintf(directory, sizeof directory, ".");
-    else
-        slash[slash == directory] = 0;
+    directory_of(path, directory);
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         fsync(fd);
@@ -111,6 +116,24 @@ int dump_file_write(const char *path, const char *bytes, size_t length)
         return S_ISREG(old.st_mode) ? write_undisturbed(path, &old, bytes, length)
                                     : write_as_it_is(path, bytes, length);
     return errno == ENOENT ? write_undisturbed(path, NULL, bytes, length) : -errno;
+}
+
+int dump_file_check(const char *path)
+{
+    struct stat old;
+    char real[PATH_MAX];
+    char directory[PATH_MAX];
+    bool is_there = stat(path, &old) == 0;
+    if (!is_there && errno != ENOENT)
+        return -errno;
+    if (is_there && S_ISDIR(old.st_mode))
+        return -EISDIR;
+    if (is_there && !S_ISREG(old.st_mode))
+        return access(path, W_OK) == 0 ? 0 : -errno;
+    if (is_there && !realpath(path, real))
+        return -errno;
+    directory_of(is_there ? real : path, directory);
+    return access(directory, W_OK | X_OK) == 0 ? 0 : -errno;
 }
 
 static void print_time(char text[40])

@@ -38,9 +38,11 @@ static size_t fitting(const char *line, size_t length, size_t columns)
     return at;
 }
 
+/* The last column stays free: erasing to the end of a line that is full takes its last character.
+ */
 static void draw_line(struct sink *sink, const char *line, size_t length, size_t columns)
 {
-    sink_write(sink, line, fitting(line, length, columns));
+    sink_write(sink, line, fitting(line, length, columns - 1));
     sink_puts(sink, REST_OF_LINE "\r\n");
 }
 
