@@ -135,10 +135,10 @@ static int find_type(const struct merge *merge, const char *wanted, size_t *type
     return STATUS_USAGE;
 }
 
-static int write_table(const struct request *request, const struct merge *merge,
-                       const int64_t times[2])
+/* The table in TEXT, and what to exit with for what has grown. */
+static int make_table(const struct request *request, const struct merge *merge,
+                      const int64_t times[2], struct sink_buffer *text)
 {
-    struct sink_buffer text;
     size_t grown = 0;
     struct diff_table table = {
         .merge = merge,
@@ -150,26 +150,12 @@ static int write_table(const struct request *request, const struct merge *merge,
     int status = find_type(merge, request->type, &table.type);
     if (status != STATUS_OK)
         return status;
-    sink_buffer_init(&text);
-    int error = diff_table_write(&table, &text.sink, &grown);
+    int error = diff_table_write(&table, &text->sink, &grown);
     if (error == 0)
-        error = text.sink.error;
-    if (error == 0)
-        fwrite(text.bytes, 1, text.length, stdout); /* a failure is found when it is closed */
-    else
+        error = text->sink.error;
+    if (error)
         complain(diff.name, "%s", strerror(-error));
-    sink_buffer_free(&text);
     return error || (request->exit_code && grown > 0) ? STATUS_FAILED : STATUS_OK;
-}
-
-static bool any_growth(const struct merge *merge, size_t type, uint64_t minimum)
-{
-    for (size_t i = 0; i < merge->sample_count; i++) {
-        int64_t growth = merge_growth(&merge->samples[i], type);
-        if (growth > 0 && (uint64_t)growth >= minimum)
-            return true;
-    }
-    return false;
 }
 
 static int write_bytes(const char *path, const struct sink_buffer *bytes)
@@ -189,10 +175,6 @@ static int write_bytes(const char *path, const struct sink_buffer *bytes)
 static int write_profile(const struct request *request, struct merge *merge)
 {
     struct sink_buffer bytes;
-    size_t type;
-    int status = find_type(merge, request->type, &type);
-    if (status != STATUS_OK)
-        return status;
     sink_buffer_init(&bytes);
     int error = merge_write(merge, &bytes.sink);
     if (error == 0)
@@ -200,9 +182,23 @@ static int write_profile(const struct request *request, struct merge *merge)
     if (error)
         complain(diff.name, "cannot write %s: %s", request->output, strerror(-error));
     sink_buffer_free(&bytes);
-    if (error || (request->exit_code && any_growth(merge, type, request->minimum)))
-        return STATUS_FAILED;
-    return STATUS_OK;
+    return error ? STATUS_FAILED : STATUS_OK;
+}
+
+static int write_difference(const struct request *request, struct merge *merge,
+                            const int64_t times[2])
+{
+    struct sink_buffer table;
+    sink_buffer_init(&table);
+    int status = make_table(request, merge, times, &table);
+    if (table.sink.error || status == STATUS_USAGE)
+        ; /* it has been said */
+    else if (!request->output)
+        fwrite(table.bytes, 1, table.length, stdout); /* a failure is found when it is closed */
+    else if (write_profile(request, merge) != STATUS_OK)
+        status = STATUS_FAILED;
+    sink_buffer_free(&table);
+    return status;
 }
 
 /* The newer first, as pprof does: it sets the types and is the first to say what runs where. */

@@ -182,7 +182,7 @@ static void write_value(struct sink *sink, int64_t value, const char *unit)
             shown /= 1024;
         sink_printf(sink, "%.*f %s", shown < 10 ? 1 : 0, shown, names[step]);
     } else {
-        sink_printf(sink, "%" PRIu64, size);
+        sink_printf(sink, "%" PRIu64 "%s", size, strcmp(unit, "bytes") == 0 ? " B" : "");
     }
 }
 

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -177,22 +178,26 @@ static void give_up(struct push *push, int status, struct evhttp_request *reques
     drop_oldest(push);
 }
 
-static const char *fault_in_words(const struct push *push, int error)
+/* Why there was no answer; libevent keeps no errno of a connection that failed. */
+static const char *fault_in_words(const struct push *push)
 {
-    if (push->has_error && push->error == EVREQ_HTTP_TIMEOUT)
-        return "no answer in time";
-    if (push->has_error && push->error == EVREQ_HTTP_INVALID_HEADER)
-        return "what answers there does not speak HTTP";
-    if (push->has_error && push->error == EVREQ_HTTP_DATA_TOO_LONG)
-        return "its answer is too long";
-    if (push->has_error && push->error == EVREQ_HTTP_EOF)
-        return "the connection was closed without an answer";
-    return error > 0 ? strerror(error) : "no connection";
+    struct bufferevent *connection = evhttp_connection_get_bufferevent(push->connection);
+    int lookup = connection ? bufferevent_socket_get_dns_error(connection) : 0;
+    if (lookup)
+        return evutil_gai_strerror(lookup);
+    if (!push->has_error)
+        return "cannot connect";
+    switch (push->error) {
+    case EVREQ_HTTP_TIMEOUT: return "no answer in time";
+    case EVREQ_HTTP_INVALID_HEADER: return "what answers there does not speak HTTP";
+    case EVREQ_HTTP_DATA_TOO_LONG: return "its answer is too long";
+    case EVREQ_HTTP_EOF: return "the connection was closed without an answer";
+    default: return "the connection broke";
+    }
 }
 
 static void on_answer(struct evhttp_request *request, void *user)
 {
-    int error = EVUTIL_SOCKET_ERROR();
     struct push *push = user;
     int status = request ? evhttp_request_get_response_code(request) : 0;
     char why[64];
@@ -205,7 +210,7 @@ static void on_answer(struct evhttp_request *request, void *user)
         if (was_idle) /* the server closed what was kept alive: not worth a word */
             wait_for(push, 0);
         else
-            try_later(push, fault_in_words(push, error));
+            try_later(push, fault_in_words(push));
         return;
     }
     push->has_answered = true;
