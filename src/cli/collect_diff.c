@@ -231,8 +231,7 @@ static int compare(const struct request *request, char files[2][PATH_MAX])
     else
         status = merge_files(&merge, files, times);
     if (status == STATUS_OK)
-        status =
-            request->output ? write_profile(request, &merge) : write_table(request, &merge, times);
+        status = write_difference(request, &merge, times);
     merge_free(&merge);
     return status;
 }

@@ -230,6 +230,12 @@ static void allow_descriptors(const struct collect *collect)
                  (unsigned long long)limit.rlim_cur);
 }
 
+static void on_push_line(void *user, const char *line)
+{
+    struct collect *collect = user;
+    line_say(&collect->rounds.lines, "%s", line);
+}
+
 static int begin_push(struct collect *collect)
 {
     const struct collect_options *options = collect->options;
@@ -246,7 +252,9 @@ static int begin_push(struct collect *collect)
     }
     const struct push_settings settings = { .url = options->push_url,
                                             .tenant = options->push_tenant,
-                                            .credentials = credentials };
+                                            .credentials = credentials,
+                                            .log = on_push_line,
+                                            .user = collect };
     collect->rounds.push = push_new(collect->rounds.base, &settings, why, sizeof why);
     free(credentials);
     if (collect->rounds.push)
