@@ -37,7 +37,7 @@
 #include <unistd.h>
 
 #define STACK_SIZE ((size_t)256 << 10)
-#define CHILD_DELAY_MS 100
+#define CHILD_DELAY_MS 200
 #define HEIR_LOOK_MS 20
 #define HEIR_LOOKS 50
 #define SESSION_SECONDS 2 /* a fork so soon after setsid may be the daemon's second one */
