@@ -219,8 +219,15 @@ static int set_address_file(const char *file)
     return set(VARIABLE_ADDRESS_FILE, path);
 }
 
+static bool is_odd(int number)
+{
+    return number % 2 != 0;
+}
+
 static int set_environment(const struct wish *wish)
 {
+    const char *preload = getenv("LD_PRELOAD");
+    bool had_preload = preload && *preload; /* it stays, then */
     int status = set_preload(wish);
     if (status == STATUS_OK)
         status = set(VARIABLE_LISTEN, listen_of(wish));
@@ -230,6 +237,9 @@ static int set_environment(const struct wish *wish)
         status = set(VARIABLE_LEAKCHECK, wish->exit_code ? wish->exit_code : "1");
     if (status == STATUS_OK)
         status = set(VARIABLE_WISH, wish->children ? "children" : "1");
+    if (status == STATUS_OK &&
+        is_odd(1 + !had_preload + 1 + !!wish->address_file + wish->leakcheck))
+        status = set(VARIABLE_EVEN, "1");
     return status;
 }
 

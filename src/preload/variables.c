@@ -1,7 +1,9 @@
 /* variables.c: snag's variables, kept, and taken out of the environment; see variables.h. */
 #include "preload/variables.h"
 
+#include <elf.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,24 +78,40 @@ static void leave_list(char *text)
 static bool is_of_run(char *entry)
 {
     static const char *const names[] = { VARIABLE_WISH, VARIABLE_LISTEN, VARIABLE_ADDRESS_FILE,
-                                         VARIABLE_LEAKCHECK };
+                                         VARIABLE_LEAKCHECK, VARIABLE_EVEN };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (value_in(entry, names[i]))
             return true;
     return false;
 }
 
+/* Behind the environment lie the auxiliary vector's pairs, and some programs (Go's) look for them
+ * there. What is free now between the two, from TO up to the old end AT, is made pairs that say
+ * nothing; it is an even number of words. */
+static void fill_with_pairs(char **to, char **at)
+{
+    for (char **word = to; word < at; word += 2)
+        *(uintptr_t *)word = AT_IGNORE;
+}
+
 /* By hand: a program may have a setenv and an unsetenv of its own, as bash
  * has, which do not do this before it has begun. */
 void variables_leave_environment(void)
 {
+    static char nothing[] = "";
     char **to = environ;
-    for (char **from = environ; *from; from++) {
+    char **from;
+    for (from = environ; *from; from++) {
         char *list = value_in(*from, "LD_PRELOAD");
         if (list)
             leave_list(list);
         if ((!list || *list) && !is_of_run(*from))
             *to++ = *from;
     }
+    if ((from - to) % 2 != 0)
+        *to++ = nothing; /* `snag run` sets an even number; somebody else did not */
+    if (to == from)
+        return;
     *to = NULL;
+    fill_with_pairs(to + 1, from);
 }

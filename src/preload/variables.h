@@ -22,5 +22,6 @@ void variables_leave_environment(void);
 #define VARIABLE_LISTEN "SNAG_PRELOAD_LISTEN"
 #define VARIABLE_ADDRESS_FILE "SNAG_PRELOAD_ADDRESS_FILE"
 #define VARIABLE_LEAKCHECK "SNAG_LEAKCHECK"
+#define VARIABLE_EVEN "SNAG_PRELOAD_EVEN" /* set if what is taken out would be an odd number */
 
 #endif
