@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#define INSTEAD "; `snag dump PID` looks at it from outside"
 #define SCRIPTS_MAX 4 /* interpreters that are scripts themselves */
 
 static bool is_program(const char *path)
@@ -50,9 +51,15 @@ static bool find(const char *name, char *path, char *why, size_t size)
         snprintf(why, size, "cannot find '%s' in PATH", name);
         return false;
     }
-    if (snprintf(path, PATH_MAX, "%s", name) < PATH_MAX && is_program(path))
-        return true;
-    snprintf(why, size, "cannot run '%s': %s", name, strerror(errno ? errno : ENOEXEC));
+    struct stat status;
+    errno = ENAMETOOLONG;
+    if (snprintf(path, PATH_MAX, "%s", name) < PATH_MAX) {
+        if (is_program(path))
+            return true;
+        if (access(path, X_OK) == 0)
+            errno = stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? EISDIR : EACCES;
+    }
+    snprintf(why, size, "cannot run '%s': %s", name, strerror(errno));
     return false;
 }
 
@@ -69,32 +76,77 @@ static bool gains_rights(const char *path)
     return geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-static bool has_loader(int fd, const Elf64_Ehdr *header)
+/* What a program's file says of how it is to be run. */
+struct image {
+    bool is_whole;         /* false: let the kernel say what is wrong with it */
+    char loader[PATH_MAX]; /* empty: it has none */
+    bool is_go;
+};
+
+static void read_loader(int fd, const Elf64_Phdr *part, char *loader, size_t size)
 {
+    size_t length = part->p_filesz < size ? part->p_filesz : size - 1;
+    ssize_t got = pread(fd, loader, length, (off_t)part->p_offset);
+    loader[got > 0 ? got : 0] = 0;
+}
+
+/* Go's linker leaves a note of its own. */
+static bool is_go_note(int fd, const Elf64_Phdr *part)
+{
+    struct {
+        Elf64_Nhdr header;
+        char name[4];
+    } note;
+    return part->p_filesz >= sizeof note &&
+           pread(fd, &note, sizeof note, (off_t)part->p_offset) == (ssize_t)sizeof note &&
+           note.header.n_namesz == sizeof note.name && memcmp(note.name, "Go\0", 4) == 0;
+}
+
+static void read_image(int fd, const Elf64_Ehdr *header, struct image *image)
+{
+    *image = (struct image){ .is_whole = true };
     for (size_t i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr part;
         off_t at = (off_t)(header->e_phoff + i * sizeof part);
         if (pread(fd, &part, sizeof part, at) != (ssize_t)sizeof part)
-            return true; /* let the kernel say what is wrong with it */
-        if (part.p_type == PT_INTERP)
-            return true;
+            image->is_whole = false;
+        else if (part.p_type == PT_INTERP)
+            read_loader(fd, &part, image->loader, sizeof image->loader);
+        else if (part.p_type == PT_NOTE && is_go_note(fd, &part))
+            image->is_go = true;
     }
-    return false;
+}
+
+/* Why nothing can be put into a program with this image; NULL: it can. */
+static const char *obstacle(const struct image *image)
+{
+    if (!image->is_whole)
+        return NULL;
+    if (!image->loader[0])
+        return image->is_go ? "is a Go program without cgo, linked statically: there is no loader "
+                              "that could put a library into it. Go has net/http/pprof of its own"
+                            : "is linked statically: there is no loader that could put a library "
+                              "into it. Link it with snag";
+    if (strstr(image->loader, "ld-musl"))
+        return "is linked with musl, and snag's libraries are with glibc";
+    if (access(image->loader, X_OK) != 0)
+        return "asks for a loader that is not there (`readelf -l` shows it): it is of another "
+               "system";
+    return NULL;
 }
 
 static bool check_elf(const char *path, int fd, const Elf64_Ehdr *header, char *why, size_t size)
 {
+    struct image image;
     if (header->e_ident[EI_CLASS] != ELFCLASS64) {
-        snprintf(why, size, "%s is not a 64-bit program, and snag is", path);
+        snprintf(why, size, "%s is not a 64-bit program, and snag's libraries are" INSTEAD, path);
         return false;
     }
-    if (has_loader(fd, header))
-        return true;
-    snprintf(why, size,
-             "%s is linked statically: there is no loader that could put a library into it; link "
-             "it with snag instead",
-             path);
-    return false;
+    read_image(fd, header, &image);
+    const char *what = obstacle(&image);
+    if (what)
+        snprintf(why, size, "%s %s" INSTEAD, path, what);
+    return !what;
 }
 
 /* Takes the words of a script's first line apart: TEXT behind the "#!", terminated. */
@@ -133,7 +185,11 @@ static bool enter_script(struct program *program, char *line, char *next, int de
         snprintf(program->interpreter, sizeof program->interpreter, "%s", argument);
         return find(argument, next, why, size);
     }
-    return find(interpreter, next, why, size);
+    if (find(interpreter, next, why, size))
+        return true;
+    snprintf(why, size, "cannot run '%s': it is a script for '%s', and that cannot be run: %s",
+             program->path, interpreter, strerror(errno));
+    return false;
 }
 
 /* False when WHY says what is wrong; true with *IS_SCRIPT and its first line. */
@@ -149,7 +205,7 @@ static bool look(const char *path, char *line, size_t line_size, bool *is_script
     if (gains_rights(path)) {
         snprintf(why, size,
                  "%s gains rights when it is run (set-user-ID, set-group-ID or capabilities): the "
-                 "loader puts no library into such a program",
+                 "loader puts no library into such a program" INSTEAD,
                  path);
         good = false;
     } else if (length >= (ssize_t)sizeof header && memcmp(line, ELFMAG, SELFMAG) == 0) {

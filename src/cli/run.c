@@ -264,7 +264,13 @@ static int become(struct program *program, char **command)
     for (size_t i = 1; i < count; i++)
         *to++ = command[i];
     execv(program->path, arguments);
-    complain("run", "cannot run '%s': %s", program->path, strerror(errno));
+    if (errno == ENOEXEC)
+        complain("run",
+                 "%s is neither a program nor a script that begins with #!; if the shell "
+                 "understands it: snag run sh %s",
+                 program->path, program->path);
+    else
+        complain("run", "cannot run '%s': %s", program->path, strerror(errno));
     free(arguments);
     return STATUS_FAILED;
 }
