@@ -199,6 +199,21 @@ kill "$dumper"
 wait $dumper
 [ "$(grep -c wrote err)" -eq 1 ] || fail "a watch says each time: $(cat err)"
 
+# What stands still is read once: after the first dump, no stack is.
+if strace -o traced -e trace=process_vm_readv true 2>/dev/null; then
+    "$snag" dump "$sleeper" --watch .1 -o files/again 2>err &
+    dumper=$!
+    services+=("$dumper")
+    await "no file" test -s files/again
+    timeout 60 strace -qq -o traced -e trace=process_vm_readv,rename -p "$dumper" &
+    tracer=$!
+    services+=("$tracer")
+    await "no more dumps" eval '[ $(grep -c rename traced) -ge 3 ]'
+    kill "$tracer" "$dumper"
+    wait "$tracer" "$dumper" 2>/dev/null
+    [ "$(grep -c process_vm_readv traced)" -eq 0 ] || fail "a thread that stands still is read again"
+fi
+
 # On a terminal, of 10 lines of 30 columns: drawn over, cut to fit, ended by Ctrl-C.
 terminal()
 {
