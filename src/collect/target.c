@@ -59,6 +59,8 @@ int target_add(struct target_list *list, const char *service, const char *instan
         memcpy(target->service, target->instance, sizeof target->service);
     if (instance && *instance)
         name_make_safe(instance, target->instance);
+    snprintf(target->instance_label, sizeof target->instance_label, "%.255s",
+             instance && *instance ? instance : target->place.text);
     list->count++;
     return 0;
 }

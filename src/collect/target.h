@@ -10,7 +10,8 @@
 struct target {
     char service[NAME_SIZE]; /* its folder */
     char instance[NAME_SIZE];
-    char part[NAME_SIZE]; /* of the names of its files; "" when the service has one target */
+    char instance_label[256]; /* as it was given: what it is pushed as */
+    char part[NAME_SIZE];     /* of the names of its files; "" when the service has one target */
     struct place place;
 };
 

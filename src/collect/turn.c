@@ -111,7 +111,7 @@ static void end(struct member *member)
 static void push(struct member *member, const void *bytes, size_t length, time_t when)
 {
     const struct rounds *rounds = member->rounds;
-    const struct push_label instance = { "instance", member->target.instance };
+    const struct push_label instance = { "instance", member->target.instance_label };
     const struct push_profile profile = {
         .service = member->target.service,
         .profile = rounds->folders[member->profile],
