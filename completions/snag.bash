@@ -84,7 +84,7 @@ _snag_value() # NAME of the value
     *DIR* | BUILD) _snag_paths d ;;
     PID) _snag_pids ;;
     TOOL*) _snag_list 'clang gcc cppcheck spatch' ;;
-    PROFILE* | NAME,*) _snag_list 'threads fds handles threadleak' ;;
+    PROFILE* | LIST) _snag_list 'threads fds handles threadleak' ;;
     ADDRESS | *TARGET*) _snag_address ;;
     *[a-z0-9]'|'*) _snag_words "${1//|/ }" ;;
     esac
