@@ -160,10 +160,14 @@ gzip -t shop.pb.gz || fail "a dump without stdout is no profile"
 snag run --no-fds ls /proc/self/fd >&- 2>"$work/err"
 grep -q 'Bad file descriptor' "$work/err" || fail "snag run without stdout: $(cat "$work/err")"
 
-# quiet ARGUMENT...: a reader that goes before the first line is told nothing.
+# quiet ARGUMENT...: where the reader has gone nothing is said, whether SIGPIPE ends us or not.
 quiet()
 {
-    { snag "$@" 2>"$work/err"; } > >(exec true) # true has ended, or will
+    exec 3> >(exec true)
+    wait $!
+    snag "$@" >&3 2>"$work/err" && fail "snag $* for a reader that has gone: status 0"
+    (trap '' PIPE; snag "$@") >&3 2>>"$work/err" && fail "snag $* without SIGPIPE: status 0"
+    exec 3>&-
     [ ! -s "$work/err" ] || fail "snag $* for a reader that has gone: $(cat "$work/err")"
 }
 quiet --help
@@ -273,6 +277,7 @@ example()
     local line=$1 status
     if [[ $line == *' &' ]]; then
         end_background
+        : >"$work/shop.log"
         eval "exec ${line% &}" >"$work/shop.log" 2>&1 &
         background=$!
         jobs+=("$background")

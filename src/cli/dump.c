@@ -89,7 +89,7 @@ static int write_dump(struct dump *dump, const void *earlier, const void *now)
     int status = report_write(&dump->lab, &query, earlier, now, &text.sink);
     if (status == 0) {
         status = dump_output_write(&dump->output, text.bytes, text.length);
-        if (status)
+        if (status && status != -EPIPE) /* that a reader has gone is his own affair */
             complain("dump", "cannot write %s: %s",
                      dump_wish_is_stdout(&dump->wish) ? "to stdout" : dump->wish.file,
                      strerror(-status));
