@@ -99,6 +99,7 @@ int target_open(struct target *target, pid_t pid)
 void target_close(struct target *target)
 {
     page_gate_close(&target->gate);
+    inner_ids_forget(target);
     if (target->mem_fd >= 0)
         close(target->mem_fd);
     if (target->live_fd >= 0)

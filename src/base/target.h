@@ -8,6 +8,7 @@
 #ifndef SNAG_BASE_TARGET_H
 #define SNAG_BASE_TARGET_H
 
+#include "base/inner_ids.h"
 #include "base/pages.h"
 #include "base/proc_file.h"
 
@@ -27,6 +28,7 @@ struct target {
     int mem_fd;      /* its `mem`, for kernels that refuse process_vm_readv; -1 without */
     bool vm_refused; /* process_vm_readv answered EPERM or ENOSYS once: use mem_fd */
     struct page_gate gate;
+    struct inner_ids inner_ids;
     pid_t own_tid;   /* snag's thread in it, left out of lists: the one that looks, if it is the own
                         process; 0: there is none */
     pid_t voice_tid; /* the one that writes its log, too; 0: there is none */

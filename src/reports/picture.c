@@ -29,6 +29,7 @@ static bool has_fresh_tracking(struct lab *lab, const struct fd_dump *fds)
 
 static int fill(struct lab *lab, bool with_fds, struct picture *picture)
 {
+    inner_ids_forget(&lab->target);
     int status = thread_source_dump(lab->threads, THREADS_BUDGET_NS, &picture->threads);
     if (status)
         return status;

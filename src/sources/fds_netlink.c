@@ -8,8 +8,11 @@
 #include "base/target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,21 +23,45 @@
 /* As large as the kernel makes one portion. */
 #define BUFFER_SIZE 32768u
 
+/* The lists are those of the network namespace that the socket was made in. For another process in
+ * another one, this thread goes there for the moment that takes. Where that is refused, the socket
+ * is of ours, and whoever asks finds out by `space`. The name of the namespace goes into SPACE. */
+static int open_in_namespace(const struct target *target, char *space, size_t size)
+{
+    int there = -1;
+    int here = -1;
+    if (!target->self) {
+        here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        there = openat(target->live_fd, "ns/net", O_RDONLY | O_CLOEXEC);
+    }
+    bool moved = here >= 0 && there >= 0 && setns(there, CLONE_NEWNET) == 0;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    int error = errno;
+    ssize_t length = target->self ? readlinkat(target->live_fd, "ns/net", space, size - 1)
+                                  : readlink("/proc/thread-self/ns/net", space, size - 1);
+    space[length > 0 ? length : 0] = 0;
+    if (moved)
+        setns(here, CLONE_NEWNET);
+    if (there >= 0)
+        close(there);
+    if (here >= 0)
+        close(here);
+    errno = error;
+    return fd;
+}
+
 void diag_open(struct diag *diag, const struct target *target)
 {
     const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
     const struct timeval second = { 1, 0 };
-    *diag = (struct diag){ .fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG) };
+    *diag = (struct diag){ .fd = -1 };
+    diag->fd = open_in_namespace(target, diag->space, sizeof diag->space);
     if (diag->fd < 0 || connect(diag->fd, (const void *)&kernel, sizeof kernel) != 0) {
         diag->error = -errno;
         diag_close(diag);
         return;
     }
     setsockopt(diag->fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    ssize_t length =
-        target->self ? readlinkat(target->live_fd, "ns/net", diag->space, sizeof diag->space - 1)
-                     : readlink("/proc/thread-self/ns/net", diag->space, sizeof diag->space - 1);
-    diag->space[length > 0 ? length : 0] = 0;
 }
 
 void diag_close(struct diag *diag)

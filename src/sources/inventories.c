@@ -203,7 +203,7 @@ static bool fill(struct inventory_source *source, const struct inventory_wish *w
                  unsigned last, struct arena *scratch, struct handle_dump *dump)
 {
     struct taken_inventory *taken = arena_array(scratch, last - first + 1, sizeof *taken);
-    struct inventory_copier copier = { source->pool, source->labels, &dump->arena,
+    struct inventory_copier copier = { source->target, source->pool, source->labels, &dump->arena,
                                        arena_array(scratch, POOL_STACKS, sizeof *copier.stacks) };
     dump->inventories = arena_array(&dump->arena, last - first + 1, sizeof *dump->inventories);
     if (!taken || !copier.stacks || !dump->inventories)

@@ -63,7 +63,7 @@ struct wrong_remove {
     uint64_t times;  /* that this stack did it */
     uint64_t handle; /* the first time ... */
     uint64_t ago_ns; /* ... how long ago ... */
-    pid_t tid;       /* ... and in which thread */
+    pid_t tid;       /* ... and in which thread; 0: it has ended, in a pid namespace */
 };
 
 struct inventory_dump {

@@ -4,6 +4,8 @@
  * frame and every label, each stack once. */
 #include "sources/inventories_copy.h"
 
+#include "base/inner_ids.h"
+
 #include "stacks/pool.h"
 
 #include <stdlib.h>
@@ -127,7 +129,7 @@ static bool copy_wrong_removes(struct inventory_copier *copier, struct taken_inv
             .times = PLAIN(one->times),
             .handle = PLAIN(one->handle),
             .ago_ns = taken->merged.now_ns > time_ns ? taken->merged.now_ns - time_ns : 0,
-            .tid = PLAIN(one->tid),
+            .tid = outer_tid(copier->target, PLAIN(one->tid)),
         };
         if (!copy_stack(copier, PLAIN(one->stack), &copy->stack))
             return false;

@@ -13,6 +13,7 @@ struct taken_inventory {
 };
 
 struct inventory_copier {
+    struct target *target;
     const struct pool_reader *pool;
     const struct labels *labels; /* may be NULL */
     struct arena *arena;         /* to which is copied */

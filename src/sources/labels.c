@@ -143,7 +143,8 @@ static bool settle(struct target *target, uint64_t address, struct label_slot *f
 }
 
 /* Whether the thread that SLOT names has it still. */
-static bool is_owned(struct target *target, uint64_t address, const struct label_slot *slot)
+static bool is_owned(struct target *target, pid_t tid, uint64_t address,
+                     const struct label_slot *slot)
 {
     uint64_t word;
     void *robust;
@@ -152,12 +153,12 @@ static bool is_owned(struct target *target, uint64_t address, const struct label
         return false;
     if (slot->robust == 0)
         return true;
-    if (syscall(SYS_get_robust_list, PLAIN(slot->tid), &robust, &size) != 0)
+    if (syscall(SYS_get_robust_list, tid, &robust, &size) != 0)
         return errno != ESRCH;
     return (uintptr_t)robust == slot->robust;
 }
 
-static bool add(struct reading *reading, const struct label_slot *slot, bool settled)
+static bool add(struct reading *reading, pid_t tid, const struct label_slot *slot, bool settled)
 {
     struct thread_labels *threads =
         array_reserve(&reading->arena, reading->threads, &reading->capacity, reading->count,
@@ -166,7 +167,7 @@ static bool add(struct reading *reading, const struct label_slot *slot, bool set
         return false;
     reading->threads = threads;
     struct thread_labels *added = &threads[reading->count];
-    *added = (struct thread_labels){ .tid = PLAIN(slot->tid) };
+    *added = (struct thread_labels){ .tid = tid };
     added->labels.is_changing = !settled;
     if (settled) {
         added->labels.left_out = slot->left_out;
@@ -186,9 +187,10 @@ static bool take_slot(struct labels *labels, uint64_t address, struct label_slot
         return true;
     bool settled = settle(labels->target, address, first, second);
     bool is_empty = settled && first->count == 0 && first->left_out == 0;
-    if (PLAIN(first->tid) == 0 || is_empty || !is_owned(labels->target, address, first))
+    pid_t tid = outer_tid(labels->target, PLAIN(first->tid));
+    if (tid == 0 || is_empty || !is_owned(labels->target, tid, address, first))
         return true;
-    return add(labels->reading, first, settled);
+    return add(labels->reading, tid, first, settled);
 }
 
 static int by_tid(const void *left, const void *right)
@@ -231,6 +233,7 @@ static bool read_slots(struct labels *labels)
 bool labels_refresh(struct labels *labels, uint64_t root)
 {
     labels_trim(labels);
+    inner_ids_forget(labels->target);
     struct reading *reading = labels->reading;
     struct head *head = &reading->head;
     reading->root = root;

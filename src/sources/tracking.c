@@ -153,9 +153,10 @@ static bool add(struct tracking *tracking, struct records *records, const struct
 /* Everything below is a copy of ours: the plain values of its atomics. */
 #define PLAIN(field) atomic_load_explicit(&(field), memory_order_relaxed)
 
-static struct event plain_event(struct track_event *event)
+static struct event plain_event(const struct tracking *tracking, struct track_event *event)
 {
-    return (struct event){ PLAIN(event->time_ns), PLAIN(event->stack), PLAIN(event->tid) };
+    pid_t tid = outer_tid(tracking->target, PLAIN(event->tid));
+    return (struct event){ PLAIN(event->time_ns), PLAIN(event->stack), tid };
 }
 
 /* Reads SIZE bytes twice, each time anew; *SECOND is what they were a moment after *FIRST. */
@@ -181,7 +182,7 @@ static bool take_fd(struct tracking *tracking, uint64_t address, int32_t fd, str
             read_twice(tracking, address, entry, &other, sizeof other) && settled(entry, &other);
     if (!steady || PLAIN(entry->state) != TRACK_OPEN)
         return true;
-    struct record record = { fd, PLAIN(entry->opened_call), plain_event(&entry->opened) };
+    struct record record = { fd, PLAIN(entry->opened_call), plain_event(tracking, &entry->opened) };
     return add(tracking, &tracking->fds, &record);
 }
 
@@ -213,7 +214,10 @@ static bool take_thread(struct tracking *tracking, struct track_thread *first,
     if (PLAIN(first->tid) == 0 || memcmp(first, second, sizeof *first) != 0 ||
         PLAIN(first->epoch) != PLAIN(tracking->root->epoch))
         return true;
-    struct record record = { PLAIN(first->tid), PLAIN(first->call), plain_event(&first->created) };
+    pid_t tid = outer_tid(tracking->target, PLAIN(first->tid));
+    if (tid == 0) /* it has ended */
+        return true;
+    struct record record = { tid, PLAIN(first->call), plain_event(tracking, &first->created) };
     return add(tracking, &tracking->threads, &record);
 }
 
@@ -285,8 +289,8 @@ static bool read_double_closes(struct tracking *tracking)
     for (uint32_t i = 0; i < count; i++) {
         struct track_bad_close *from = &root->bad_close[i];
         struct double_close *to = &tracking->double_closes[tracking->double_close_count];
-        struct event closed = plain_event(&from->closed);
-        struct event before = plain_event(&from->before);
+        struct event closed = plain_event(tracking, &from->closed);
+        struct event before = plain_event(tracking, &from->before);
         if (!PLAIN(from->ready) || !origin_of(tracking, PLAIN(from->call), &closed, &to->closed))
             continue;
         to->fd = PLAIN(from->fd);
@@ -301,6 +305,7 @@ static bool read_double_closes(struct tracking *tracking)
 bool tracking_refresh(struct tracking *tracking)
 {
     tracking_trim(tracking);
+    inner_ids_forget(tracking->target);
     if (!find_root(tracking) || !read_root(tracking))
         return false;
     if (read_fds(tracking) && read_threads(tracking) &&

@@ -21,7 +21,7 @@ struct origin {
     const uint64_t *frames;
     size_t frame_count;
     const char *call;    /* that made it: "socket", "accept4", "pthread_create" */
-    pid_t tid;           /* the thread that did */
+    pid_t tid; /* the thread that did; 0: one of a pid namespace, which has ended */
     uint64_t time_ns;    /* CLOCK_MONOTONIC, up to 4 ms behind */
     const char *partial; /* why the frames are not all there are (a constant); NULL: they are */
 };

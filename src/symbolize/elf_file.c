@@ -2,7 +2,7 @@
  *
  * Files are read, never mapped: one that is cut short while it is mapped (a
  * library overwritten in place by an update) would be SIGBUS, and reading is an error.
- * Paths are those of the target, so they are taken below its root in /proc. */
+ * Paths are those of the target, so they are taken below its root in /proc, links in them too. */
 #include "symbolize/elf_file.h"
 
 #include "base/target.h"
@@ -14,11 +14,13 @@
 #include <gelf.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -39,12 +41,14 @@ void elf_file_close(struct elf_file *file)
     *file = (struct elf_file){ .fd = -1 };
 }
 
-/* Opens PATH below DIRECTORY as ELF. A FIFO or device in its place cannot hold us up. */
-static bool open_below(struct elf_file *file, int directory, const char *path)
+/* A FIFO or device in the file's place cannot hold us up. */
+#define HOW_OPENED (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* Takes what was opened over; false, and closed, where it is no ELF file. */
+static bool take(struct elf_file *file, int fd)
 {
-    *file = (struct elf_file){ .fd = -1 };
-    file->fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file->fd < 0)
+    *file = (struct elf_file){ .fd = fd };
+    if (fd < 0)
         return false;
     struct stat status;
     if (fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode))
@@ -55,14 +59,47 @@ static bool open_below(struct elf_file *file, int directory, const char *path)
     return false;
 }
 
-/* The same for a PATH of the target. A file that may not answer is as good as none. */
-static bool open_in_root(struct elf_file *file, struct target *target, const char *path)
+static bool open_below(struct elf_file *file, int directory, const char *path)
+{
+    return take(file, openat(directory, path, HOW_OPENED));
+}
+
+/* A link to /usr/lib in another's root means that root's /usr/lib. The own process may have locked
+ * itself in with a filter that knows nothing of openat2, and has the root that links are meant in.
+ */
+static int open_resolved(const struct target *target, const char *path)
 {
     char below[PATH_MAX];
-    if (path[0] != '/' || !target_path_answers(target, path))
-        return false;
+    if (!target->self) {
+        struct open_how how = { .flags = HOW_OPENED, .resolve = RESOLVE_IN_ROOT };
+        int root = openat(target->live_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int fd = root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+        int error = errno;
+        if (root >= 0)
+            close(root);
+        if (fd >= 0 || error != ENOSYS)
+            return fd;
+    }
     int length = snprintf(below, sizeof below, "root%s", path);
-    return length > 0 && (size_t)length < sizeof below && open_below(file, target->live_fd, below);
+    bool fits = length > 0 && (size_t)length < sizeof below;
+    return fits ? openat(target->live_fd, below, HOW_OPENED) : -1;
+}
+
+/* PATH, as maps has it, within the target's root: maps begins at ours where that lies in it (a
+ * chroot), else at the top of the target's mounts. */
+static const char *inner_path(const struct target *target, const char *path)
+{
+    char root[PATH_MAX];
+    ssize_t length = target->self ? 0 : readlinkat(target->live_fd, "root", root, sizeof root - 1);
+    bool is_inside = length > 1 && strncmp(path, root, (size_t)length) == 0 && path[length] == '/';
+    return is_inside ? path + length : path;
+}
+
+/* Opens PATH of the target. A file that may not answer is as good as none. */
+static bool open_in_root(struct elf_file *file, struct target *target, const char *path)
+{
+    return path[0] == '/' && target_path_answers(target, path) &&
+           take(file, open_resolved(target, path));
 }
 
 /* 1: the build ids are equal; 0: they are not; -1: one of them is missing. */
@@ -182,7 +219,8 @@ bool elf_file_open(struct elf_file *file, struct target *target, const struct mo
         return open_vdso(file, target, module);
     if (module->device != 0 && !target_device_answers(target, module->device))
         return false;
-    if (open_in_root(file, target, module->path) && keep_if_right(file, target, module))
+    const char *inner = inner_path(target, module->path);
+    if (open_in_root(file, target, inner) && keep_if_right(file, target, module))
         return true;
     if (target->self && target_path_answers(target, module->path) &&
         open_below(file, AT_FDCWD, module->path) && keep_if_right(file, target, module))
@@ -223,11 +261,14 @@ static bool open_by_build_id(struct elf_file *file, struct target *target,
         snprintf(hex + 2 * i, 3, "%02x", module->build_id[i]);
     char path[sizeof hex + 64];
     snprintf(path, sizeof path, DEBUG_ROOT "/.build-id/%.2s/%s.debug", hex, hex + 2);
-    if (!open_in_root(file, target, path))
-        return false;
-    if (build_id_equal(file, module) == 1)
-        return true;
-    elf_file_close(file);
+    /* Who looks into a container has what it lacks: with the same build id it is the same. */
+    for (int ours = 0; ours <= !target->self; ours++) {
+        if (!(ours ? open_below(file, AT_FDCWD, path) : open_in_root(file, target, path)))
+            continue;
+        if (build_id_equal(file, module) == 1)
+            return true;
+        elf_file_close(file);
+    }
     return false;
 }
 
@@ -236,17 +277,18 @@ static bool open_by_link(struct elf_file *file, struct target *target, const str
 {
     GElf_Word checksum;
     const char *name = dwelf_elf_gnu_debuglink(main->elf, &checksum);
-    const char *slash = strrchr(module->path, '/');
+    const char *own = inner_path(target, module->path);
+    const char *slash = strrchr(own, '/');
     if (!name || !*name || strchr(name, '/') || !slash)
         return false;
-    int directory = (int)(slash - module->path);
+    int directory = (int)(slash - own);
     static const struct {
         const char *above, *below;
     } places[] = { { "", "/" }, { "", "/.debug/" }, { DEBUG_ROOT, "/" } };
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char path[PATH_MAX];
-        int length = snprintf(path, sizeof path, "%s%.*s%s%s", places[i].above, directory,
-                              module->path, places[i].below, name);
+        int length = snprintf(path, sizeof path, "%s%.*s%s%s", places[i].above, directory, own,
+                              places[i].below, name);
         if (length < 0 || (size_t)length >= sizeof path || !open_in_root(file, target, path))
             continue;
         int by_build_id = build_id_equal(file, module);

@@ -50,8 +50,9 @@ static void write_origin(struct sink *sink, const struct fd_dump *dump,
     uint64_t age = fds_age_ns(dump, descriptor);
     if (!descriptor->has_origin)
         return;
-    sink_printf(sink, "     opened by %s() in thread %d", origin->call ? origin->call : "?",
-                (int)origin->tid);
+    sink_printf(sink, "     opened by %s()", origin->call ? origin->call : "?");
+    if (origin->tid > 0)
+        sink_printf(sink, " in thread %d", (int)origin->tid);
     if (age > 0) {
         sink_puts(sink, " ");
         sink_duration(sink, age);

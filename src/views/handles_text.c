@@ -134,8 +134,10 @@ static void write_wrong_remove(struct sink *sink, const struct wrong_remove *wro
 {
     sink_puts(sink, "    ");
     fds_write_count(sink, wrong->times);
-    sink_printf(sink, " time%s, the first with 0x%" PRIx64 " in thread %d ",
-                wrong->times == 1 ? "" : "s", wrong->handle, (int)wrong->tid);
+    sink_printf(sink, " time%s, the first with 0x%" PRIx64 " ", wrong->times == 1 ? "" : "s",
+                wrong->handle);
+    if (wrong->tid > 0)
+        sink_printf(sink, "in thread %d ", (int)wrong->tid);
     sink_duration(sink, wrong->ago_ns);
     sink_puts(sink, " ago\n");
     write_pooled(sink, &wrong->stack, symbolizer, "    ", with_addresses);

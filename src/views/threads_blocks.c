@@ -49,7 +49,9 @@ static void write_starter(struct sink *sink, const struct thread_dump *dump,
         return;
     sink_puts(sink, "     started by ");
     frames_write_place(sink, starter->frames, starter->frame_count, symbolizer);
-    sink_printf(sink, ", by %s() in thread %d", starter->call, (int)starter->tid);
+    sink_printf(sink, ", by %s()", starter->call);
+    if (starter->tid > 0)
+        sink_printf(sink, " in thread %d", (int)starter->tid);
     if (age > 0) {
         sink_puts(sink, " ");
         sink_duration(sink, age);

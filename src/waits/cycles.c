@@ -49,7 +49,8 @@ static bool is_proven_gone(struct finder *finder, size_t index)
 {
     const struct wait *wait = &finder->set->waits[index];
     bool is_listed = thread_index(finder->threads, wait->holder) != SIZE_MAX; /* as dead */
-    return is_still(finder, index) && (is_listed || !owner_exists(finder, wait->holder)) &&
+    return is_still(finder, index) &&
+           (is_listed || !owner_exists(finder, finder->clues[index].owner_id)) &&
            says_the_same(finder, index) && is_still(finder, index);
 }
 

@@ -41,6 +41,7 @@ struct clue {
     const char *what;      /* "mutex", "rwlock" */
     const char *type;      /* "recursive"; NULL */
     const char *relation;  /* of the owner to it: "held by" */
+    pid_t owner_id;        /* as the target has it: it may be in a pid namespace; 0: none */
     const char *owner;     /* in words, where it is no thread of the process; NULL */
     bool shared;           /* the owner may be another process's thread */
     bool kernel_helps;     /* the kernel wakes who waits when the owner dies */
@@ -66,8 +67,8 @@ struct finder {
     } variables[MUTEXES_KEPT];
     char *file_locks;    /* /proc/locks, read when first needed ... */
     bool locks_read;     /* ... maybe in vain */
-    int nested;          /* whether its ids are those of a namespace within ours; -1: not looked */
     int forked;          /* whether the process began by fork and not by exec; -1: not looked */
+    pid_t gone_id;       /* an id, as the target has it, that is no thread's any more; 0 */
     uint64_t tid_offset; /* of the thread's id in glibc's struct pthread; 0: not looked */
 };
 
@@ -131,10 +132,14 @@ void stopped_resolve(struct finder *finder);
 /* owner.c */
 /* The thread's index in the dump; SIZE_MAX. */
 size_t thread_index(const struct thread_dump *threads, pid_t tid);
-/* TID is the owner of what waits[index] is for; 0: it has none. */
-void owner_set(struct finder *finder, size_t index, pid_t tid);
-/* Whether TID is a thread of the target now. */
-bool owner_exists(struct finder *finder, pid_t tid);
+/* The same of ID, as the target has it. */
+size_t owner_index(struct finder *finder, pid_t id);
+/* ID, as the target has it, is the owner of what waits[index] is for; 0: it has none. */
+void owner_set(struct finder *finder, size_t index, pid_t id);
+/* The thread TID is. */
+void owner_set_thread(struct finder *finder, size_t index, pid_t tid);
+/* Whether the target has a thread that it calls ID now. */
+bool owner_exists(struct finder *finder, pid_t id);
 /* The name of process PID, in the set's arena; NULL when there is none. */
 const char *process_name(struct finder *finder, pid_t pid);
 /* The words of waits[index], a lock. */

@@ -49,7 +49,7 @@ bool object_is_mutex(struct finder *finder, const struct futex_call *call)
         return false;
     /* What else waits for 2 are bare low-level locks: of malloc's arenas, of streams ... */
     return (mutex.__data.__kind & ~KIND_KNOWN) == 0 && mutex.__data.__nusers > 0 &&
-           thread_index(finder->threads, mutex.__data.__owner) != SIZE_MAX;
+           owner_index(finder, mutex.__data.__owner) != SIZE_MAX;
 }
 
 /* The mutex at ADDRESS as it was when it was first looked at: thousands may wait for one. NULL: it
@@ -98,7 +98,7 @@ void object_mutex_at(struct finder *finder, size_t index, uint64_t address, bool
     pid_t owner = (pid_t)(clue->word & FUTEX_TID_MASK);
     /* The kernel hands a priority-inheriting mutex to one who still sleeps, and is about to
      * wake. (Asked for one's own, it would have refused.) */
-    if (!inherits || owner != finder->threads->threads[index].tid)
+    if (!inherits || outer_tid(finder->target, owner) != finder->threads->threads[index].tid)
         owner_set(finder, index, owner);
 }
 
@@ -165,14 +165,14 @@ static bool is_thread_object(struct finder *finder, uint64_t address)
 #endif
 }
 
-/* The thread whose struct pthread is at ADDRESS; 0. */
+/* The id of the thread whose struct pthread is at ADDRESS, as the target has it; 0. */
 static pid_t thread_of_object(struct finder *finder, uint64_t address)
 {
     pid_t tid;
     uint64_t offset = tid_offset(finder);
     if (offset == 0 || address % 16 != 0 || !is_thread_object(finder, address) ||
         !target_read_all(finder->target, address + offset, &tid, sizeof tid) ||
-        thread_index(finder->threads, tid) == SIZE_MAX)
+        owner_index(finder, tid) == SIZE_MAX)
         return 0;
     return tid;
 }
@@ -208,7 +208,7 @@ bool object_is_joined(struct finder *finder, const struct futex_call *call)
 {
     pid_t tid = (pid_t)call->value;
     uint64_t offset = tid_offset(finder);
-    return call->shared && offset != 0 && thread_index(finder->threads, tid) != SIZE_MAX &&
+    return call->shared && offset != 0 && owner_index(finder, tid) != SIZE_MAX &&
            thread_of_object(finder, call->address - offset) == tid;
 }
 

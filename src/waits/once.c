@@ -66,7 +66,7 @@ void object_once(struct finder *finder, size_t index, const struct futex_call *c
         return;
     for (size_t i = 0; i < threads->count; i++)
         if (runs(finder, &threads->threads[i], call->address)) {
-            owner_set(finder, index, threads->threads[i].tid);
+            owner_set_thread(finder, index, threads->threads[i].tid);
             return;
         }
 }

@@ -5,6 +5,7 @@
  * one of them is that nobody will ever unlock. */
 #include "waits/finder.h"
 
+#include "base/inner_ids.h"
 #include "base/target.h"
 #include "sources/thread_facts.h"
 #include "sources/threads.h"
@@ -34,10 +35,31 @@ size_t thread_index(const struct thread_dump *threads, pid_t tid)
     return thread ? (size_t)(thread - threads->threads) : SIZE_MAX;
 }
 
-bool owner_exists(struct finder *finder, pid_t tid)
+size_t owner_index(struct finder *finder, pid_t id)
+{
+    pid_t tid = outer_tid(finder->target, id);
+    return tid ? thread_index(finder->threads, tid) : SIZE_MAX;
+}
+
+/* In a pid namespace of its own all threads are asked for theirs, so what is gone is kept in mind:
+ * thousands may wait for one. */
+static bool exists_nested(struct finder *finder, pid_t id)
+{
+    if (id == finder->gone_id)
+        return false;
+    inner_ids_forget(finder->target);
+    bool exists = outer_tid(finder->target, id) != 0;
+    if (!exists)
+        finder->gone_id = id;
+    return exists;
+}
+
+bool owner_exists(struct finder *finder, pid_t id)
 {
     char name[16];
-    snprintf(name, sizeof name, "%d", (int)tid);
+    if (ids_are_nested(finder->target))
+        return exists_nested(finder, id);
+    snprintf(name, sizeof name, "%d", (int)id);
     return faccessat(finder->target->task_fd, name, F_OK, 0) == 0;
 }
 
@@ -68,33 +90,18 @@ static bool is_forked(struct finder *finder)
     return finder->forked;
 }
 
-/* Whether the process is in a namespace of ids that is not the one of its /proc: then the ids in
- * its memory say nothing here. */
-static bool is_nested(struct finder *finder)
-{
-    static const char label[] = "\nNSpid:\t";
-    char text[4096];
-    if (finder->nested < 0) {
-        ssize_t length = proc_read(finder->target->proc_fd, "status", text, sizeof text);
-        const char *ids = length > 0 ? strstr(text, label) : NULL;
-        ids = ids ? ids + strlen(label) : "\n";
-        finder->nested = ids[strcspn(ids, "\t\n")] == '\t';
-    }
-    return finder->nested;
-}
-
-/* TID is no thread of the dump. */
-static void set_foreign(struct finder *finder, size_t index, pid_t tid)
+/* The owner is no thread of the dump. */
+static void set_foreign(struct finder *finder, size_t index)
 {
     struct wait *wait = &finder->set->waits[index];
     struct clue *clue = &finder->clues[index];
     bool is_leader = finder->threads->threads[index].tid == finder->target->pid;
-    if (target_is_own(finder->target, tid)) {
+    if (target_is_own(finder->target, wait->holder)) {
         clue->owner = "snag";
-    } else if (owner_exists(finder, tid)) {
+    } else if (owner_exists(finder, clue->owner_id)) {
         clue->owner = "a thread that has just begun";
     } else if (clue->shared) {
-        const char *name = process_name(finder, tid);
+        const char *name = wait->holder ? process_name(finder, wait->holder) : NULL;
         clue->owner = name ? finder_text(finder, "process %s", name) : "another process";
     } else if (is_forked(finder) && !is_leader) {
         clue->owner = "a thread of before the fork";
@@ -103,21 +110,35 @@ static void set_foreign(struct finder *finder, size_t index, pid_t tid)
     }
 }
 
-void owner_set(struct finder *finder, size_t index, pid_t tid)
+/* WAIT's holder and the owner's id are set. */
+static void find_owner(struct finder *finder, size_t index)
 {
     struct wait *wait = &finder->set->waits[index];
-    if (tid <= 0 || is_nested(finder))
-        return;
-    wait->holder = tid;
-    wait->next = thread_index(finder->threads, tid);
+    wait->next = wait->holder ? thread_index(finder->threads, wait->holder) : SIZE_MAX;
     if (wait->next == SIZE_MAX) {
-        set_foreign(finder, index, tid);
+        set_foreign(finder, index);
         return;
     }
     char state = finder->threads->threads[wait->next].state;
     wait->holder_gone = state == 'Z' || state == 'X'; /* the first thread stays listed */
     if (wait->holder_gone)
         wait->next = SIZE_MAX;
+}
+
+void owner_set(struct finder *finder, size_t index, pid_t id)
+{
+    if (id <= 0)
+        return;
+    finder->clues[index].owner_id = id;
+    finder->set->waits[index].holder = outer_tid(finder->target, id);
+    find_owner(finder, index);
+}
+
+void owner_set_thread(struct finder *finder, size_t index, pid_t tid)
+{
+    finder->clues[index].owner_id = tid;
+    finder->set->waits[index].holder = tid;
+    find_owner(finder, index);
 }
 
 /* "mutex held by worker-3", whatever of it is known. */

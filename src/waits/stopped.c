@@ -36,10 +36,10 @@ void stopped_find(struct finder *finder, size_t index, const struct futex_call *
         depth < trace.count && call->address >= trace.sps[0] && call->address < trace.sps[depth];
 }
 
-/* Whether the thread TID waits for that at INDEX, directly or not. */
-static bool leads_to(const struct finder *finder, pid_t tid, size_t index)
+/* Whether the thread with the id OWNER waits for that at INDEX, directly or not. */
+static bool leads_to(struct finder *finder, pid_t owner, size_t index)
 {
-    size_t at = thread_index(finder->threads, tid);
+    size_t at = owner_index(finder, owner);
     for (size_t steps = 0; at != SIZE_MAX && steps <= finder->set->count; steps++) {
         if (at == index)
             return true;
@@ -65,11 +65,10 @@ static size_t rate(struct finder *finder, size_t index, const pthread_mutex_t *m
     if ((kind & ~KIND_KNOWN) || !(kind & KIND_INHERITS) || owner == 0 ||
         mutex->__data.__owner != owner || mutex->__data.__nusers == 0)
         return SIZE_MAX;
-    if (owner == finder->threads->threads[index].tid)
+    if (owner_index(finder, owner) == index)
         return SIZE_MAX; /* mostly what it took before, on the way here */
-    bool refused =
-        leads_to(finder, owner, index) ||
-        (thread_index(finder->threads, owner) == SIZE_MAX && !owner_exists(finder, owner));
+    bool refused = leads_to(finder, owner, index) ||
+                   (owner_index(finder, owner) == SIZE_MAX && !owner_exists(finder, owner));
     return refused ? distance : SIZE_MAX;
 }
 

@@ -298,7 +298,6 @@ static bool prepare(struct finder *finder, const struct wait_source *source,
                    .unwinder = source->unwinder },
         .thread_source = source->threads,
         .threads = threads,
-        .nested = -1,
         .forked = -1,
         .tid_offset = source->tid_offset,
     };
