@@ -191,6 +191,7 @@ static bool add_events(struct collect *collect)
     struct event_base *base = collect->rounds.base;
     bool is_well = true;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit is told as a full disk is */
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         collect->signals[i] = evsignal_new(base, numbers[i], on_signal, collect);
         is_well = is_well && collect->signals[i] && event_add(collect->signals[i], NULL) == 0;
