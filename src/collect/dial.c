@@ -251,6 +251,11 @@ struct dial *dial_start(struct dialler *dialler, const struct place *place, dial
     return dial;
 }
 
+const char *dial_stage(const struct dial *dial)
+{
+    return dial->lookup ? "looking its name up" : "connecting";
+}
+
 void dial_cancel(struct dial *dial)
 {
     if (!dial->lookup) {

@@ -26,6 +26,9 @@ typedef void dial_done(void *user, int fd, const struct outcome *outcome);
 struct dial *dial_start(struct dialler *dialler, const struct place *place, dial_done *done,
                         void *user);
 
+/* "connecting" or "looking its name up": what it is at. */
+const char *dial_stage(const struct dial *dial);
+
 /* Before DONE was called: it will not be. */
 void dial_cancel(struct dial *dial);
 

@@ -70,7 +70,7 @@ static void on_limit(evutil_socket_t fd, short what, void *user)
     struct outcome outcome;
     (void)fd;
     (void)what;
-    const char *during = exchange->dial                          ? "connecting"
+    const char *during = exchange->dial                          ? dial_stage(exchange->dial)
                          : exchange->reply.part <= REPLY_HEADERS ? "waiting for an answer"
                                                                  : "receiving";
     outcome_set(&outcome, OUTCOME_TIMEOUT, "timed out after %u s, %s", exchange->timeout, during);
