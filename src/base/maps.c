@@ -50,6 +50,7 @@ static bool parse_line(const char *at, const char *end, struct map_line *line)
     if (!skip(&at, ' ') || end - at < 5)
         return false;
     line->readable = at[0] == 'r';
+    line->writable = at[1] == 'w';
     line->executable = at[2] == 'x';
     at += 4;
     if (!skip(&at, ' '))

@@ -14,6 +14,7 @@ struct map_line {
     uint64_t device; /* as st_dev */
     uint64_t inode;  /* 0: anonymous or special */
     bool readable;
+    bool writable;
     bool executable;
     const char *path; /* "" without */
     size_t path_length;

@@ -212,12 +212,10 @@ static int refuse_profile(struct dump *dump)
     return STATUS_USAGE;
 }
 
-/* An empty list would say that there is none; it is not known. */
+/* An empty list would say that nothing is live; nobody counts. */
 static int refuse_handles(const struct dump *dump)
 {
-    complain("dump",
-             "process %d (%s) keeps no inventories that can be found: there is no libsnag "
-             "in it, or one in a program that was stripped",
+    complain("dump", "process %d (%s) keeps no inventories: there is no libsnag in it",
              (int)dump->lab.target.pid, dump->name);
     return STATUS_FAILED;
 }

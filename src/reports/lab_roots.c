@@ -1,9 +1,9 @@
 /* lab_roots.c: the tables of a process that is looked at from outside and has libsnag in it.
  *
  * Found by the symbols that libsnag exports for this: those of the shared library in memory, as the
- * loader finds them; those of a program that is linked with the static one in its file, unless it
- * was stripped. They are looked for again when the process has loaded something, or has become
- * another program. */
+ * loader finds them; those of a program that is linked with the static one in its file, or, when it
+ * was stripped, by the words that each table begins with. They are looked for again when the
+ * process has loaded something, or has become another program. */
 #include "reports/lab_roots.h"
 
 #include "base/own_threads.h"
@@ -12,6 +12,7 @@
 #include "labels/layout.h"
 #include "modules/modules.h"
 #include "reports/reports.h"
+#include "sources/marked.h"
 #include "sources/own_threads.h"
 #include "sources/tracking_symbol.h"
 #include "symbolize/file_symbol.h"
@@ -37,16 +38,20 @@ static void search_memory(struct lab *lab, uint64_t roots[ROOTS])
     }
 }
 
+static const struct mark marks[ROOTS] = {
+    [HANDLES] = { HANDLES_MAGIC, HANDLES_VERSION, sizeof(struct handle_root) },
+    [LABELS] = { LABELS_MAGIC, LABELS_VERSION, sizeof(struct label_root) },
+    [OWN_THREADS] = { OWN_THREADS_MAGIC, OWN_THREADS_VERSION, sizeof(struct own_threads) },
+};
+
 static void search(struct lab *lab, const struct module *program)
 {
     uint64_t roots[ROOTS] = { 0 };
-    uint64_t of_file[ROOTS];
     search_memory(lab, roots);
-    if (program && roots[HANDLES] == 0) {
-        file_symbols(&lab->target, program, names, of_file, ROOTS);
-        for (int root = 0; root < ROOTS; root++)
-            roots[root] = roots[root] ? roots[root] : of_file[root];
-    }
+    if (program && roots[HANDLES] == 0)
+        file_symbols(&lab->target, program, names, roots, ROOTS);
+    if (program && roots[HANDLES] == 0)
+        marked_find(&lab->target, program, marks, roots, ROOTS);
     lab->handles_root = roots[HANDLES];
     lab->labels_root = roots[LABELS];
     lab->threads_root = roots[OWN_THREADS];
