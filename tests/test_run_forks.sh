@@ -13,6 +13,7 @@ unset SNAG_LISTEN LD_PRELOAD
 cat >"$work/forker.c" <<'END'
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ static void stay(void)
     for (;;)
         pause();
 }
+static volatile sig_atomic_t handled;
+static void on_child(int signal) { if (handled++ < 300 && fork() == 0) _exit(signal); }
 static void *idle(void *unused) { pause(); return unused; }
 static void child(int session) { if (fork() == 0) { if (session) setsid(); stay(); } }
 int main(int argc, char **argv)
@@ -86,6 +89,19 @@ int main(int argc, char **argv)
         while (wait(NULL) > 0)
             ;
         return 6;
+    }
+    if (strcmp(way, "handler") == 0) { /* that forks, amid forks */
+        signal(SIGCHLD, on_child);
+        for (int i = 0; i < 300; i++)
+            if (fork() == 0)
+                _exit(0);
+        return 7;
+    }
+    if (strcmp(way, "closed") == 0 && fork() == 0) { /* a data file gets the number of stderr */
+        close_range(0, ~0U, 0);
+        open("/dev/null", O_RDONLY);
+        dup2(open(getenv("DATA"), O_RDWR | O_CREAT, 0600), 2);
+        stay();
     }
     stay();
 }
@@ -193,6 +209,25 @@ status=$?
 timeout 300 "$snag" run --children --listen 127.0.0.1:0 "$work/forker" "$work/pids" grandchildren >"$work/log" 2>&1
 status=$?
 [ "$status" = 6 ] || fail "forks amid starts: $status: $(tail -n 3 "$work/log")"
+
+for children in "" --children; do
+    # shellcheck disable=SC2086  # nothing or a word
+    timeout 300 "$snag" run $children --listen 127.0.0.1:0 "$work/forker" "$work/pids" handler >"$work/log" 2>&1
+    status=$?
+    [ "$status" = 7 ] || fail "a handler that forks, $children: $status: $(tail -n 3 "$work/log")"
+done
+
+# A file that a child has in the place of stderr gets no line of snag's.
+export DATA=$work/data
+service closed "$snag" run --children --listen "unix:$work/%p.sock" --address-file "$work/%p.address" "$work/forker" "$work/pids" closed
+comes "closed: who stays" lines_are "$work/pids" 2
+for pid in $(cat "$work/pids"); do
+    comes "closed: the file of $pid" grep -qxF "unix:$work/$pid.sock" "$work/$pid.address"
+    comes "closed: threads of $pid" tasks_are "$pid" 2
+done
+[ -e "$work/data" ] && [ ! -s "$work/data" ] || fail "the child's file is written to: $(head -c 200 "$work/data")"
+end_all
+end_services
 
 # The end takes the files along.
 ends() { timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null; }

@@ -17,13 +17,13 @@
 
 #include "api/inside.h"
 #include "preload/listen.h"
-#include "preload/variables.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -177,8 +177,7 @@ static bool is_single_threaded(void)
 {
     struct stat tasks;
     int before = errno;
-    bool watches = variables_value("SNAG_WATCH_SECONDS") || variables_value("SNAG_AUTO_DUMP_DIR");
-    nlink_t most = 2 + (nlink_t)2 + (watches ? 1 : 0); /* . and .., the caller and snag's */
+    nlink_t most = 2 + (nlink_t)2 + listen_watches(); /* . and .., the caller and snag's */
     bool single = stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink <= most;
     errno = before;
     return single;
@@ -189,10 +188,12 @@ static bool is_of_new_session(void)
     return line.session != 0 && now_seconds() - line.session <= SESSION_SECONDS;
 }
 
-/* What the call to come is made in. */
+/* What the call to come is made in. Signals wait meanwhile: a handler that forks, which a program
+ * with no thread but ours may well have, would meet the locks of the fork that it interrupts. */
 struct before_fork {
     pid_t process;
     bool is_heir;
+    sigset_t signals;
 };
 
 static struct before_fork before_fork(void)
@@ -200,20 +201,17 @@ static struct before_fork before_fork(void)
     struct before_fork before = { .process = getpid() };
     if (line.mode == ONE_HEIR)
         before.is_heir = (line.listener == before.process || line.is_heir) && is_single_threaded();
-    if (line.mode != LEFT_ALONE)
-        fork_begins();
+    if (line.mode == LEFT_ALONE)
+        return before;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before.signals);
+    fork_begins();
     return before;
 }
 
-/* In the process that called, and in the child. */
-static void after_fork(const struct before_fork *before)
+static void begin_life(const struct before_fork *before)
 {
-    if (line.mode == LEFT_ALONE)
-        return;
-    if (getpid() == before->process) {
-        atomic_fetch_sub(&forking, 1);
-        return;
-    }
     atomic_store(&forking, 0);
     atomic_store(&starting, 0);
     line.parent = before->process;
@@ -221,6 +219,20 @@ static void after_fork(const struct before_fork *before)
     line.waits = false;
     if (line.mode == EACH_CHILD || (line.is_heir && is_of_new_session()))
         begin_to_wait();
+}
+
+/* In the process that called, and in the child. */
+static void after_fork(const struct before_fork *before)
+{
+    if (line.mode == LEFT_ALONE)
+        return;
+    int error = errno;
+    if (getpid() == before->process)
+        atomic_fetch_sub(&forking, 1);
+    else
+        begin_life(before);
+    pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+    errno = error;
 }
 
 static void after_setsid(void)

@@ -107,10 +107,12 @@ void listen_begin(void)
 }
 
 /* The calling thread's table becomes its own, with the standard descriptors in it. Where that is
- * refused, what is opened shows in the service for a moment. */
+ * refused, what is opened shows in the service for a moment; and where snag watches, since the
+ * thread that says what it sees begins here, and the service's stderr is its own, now and later. */
 static void leave_descriptors(void)
 {
-    syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_UNSHARE);
+    if (!listen_watches())
+        syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_UNSHARE);
 }
 
 void listen_begin_in_child(void)
@@ -156,6 +158,11 @@ void listen_take_over(pid_t before)
     } else if (status != 0 && status != -EALREADY)
         say("snag: %s (pid %d) could not take over the listener of pid %d: %s", program,
             (int)getpid(), (int)before, why);
+}
+
+bool listen_watches(void)
+{
+    return variables_value("SNAG_WATCH_SECONDS") || variables_value("SNAG_AUTO_DUMP_DIR");
 }
 
 bool listen_is_on(void)

@@ -23,4 +23,7 @@ void listen_take_over(pid_t before);
 /* Whether this process listens. */
 bool listen_is_on(void);
 
+/* Whether snag was asked to watch, and so has a second thread. */
+bool listen_watches(void);
+
 #endif
