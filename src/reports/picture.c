@@ -11,6 +11,7 @@
 #include "sources/thread_notes.h"
 #include "sources/threads.h"
 #include "sources/tracking.h"
+#include "symbolize/symbolize.h"
 #include "waits/waits.h"
 
 #include <errno.h>
@@ -30,6 +31,8 @@ static bool has_fresh_tracking(struct lab *lab, const struct fd_dump *fds)
 static int fill(struct lab *lab, bool with_fds, struct picture *picture)
 {
     inner_ids_forget(&lab->target);
+    if (!lab->target.self)
+        symbolizer_read_ahead(lab->symbolizer);
     int status = thread_source_dump(lab->threads, THREADS_BUDGET_NS, &picture->threads);
     if (status)
         return status;

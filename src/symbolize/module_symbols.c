@@ -2,7 +2,8 @@
  *
  * Each is taken from where it is: DWARF from the file itself, else from its
  * debug file; functions from .symtab of either, else from .dynsym, which has only what
- * is exported. */
+ * is exported. While DWARF is read ahead, the files are the reader's alone: libelf knows no locks.
+ */
 #include "symbolize/module_symbols.h"
 
 #include "modules/modules.h"
@@ -10,6 +11,8 @@
 #include "symbolize/elf_file.h"
 #include "symbolize/symbol_table.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /* Debug sections are read whole. What is larger is left alone: names then come
@@ -24,6 +27,8 @@ struct module_symbols {
     bool debug_file_sought;
     bool debug_read;
     struct debug_info *debug; /* NULL with debug_read: none */
+    bool reading; /* by this thread, whose all the above but `target` is until joined: */
+    pthread_t reader;
     bool table_read;
     struct symbol_table table; /* empty: none */
 };
@@ -40,15 +45,31 @@ struct module_symbols *module_symbols_new(struct target *target, const struct mo
     return symbols;
 }
 
+/* Waits for the reader, if there is one. */
+static void finish_reading(struct module_symbols *symbols)
+{
+    if (!symbols->reading)
+        return;
+    pthread_join(symbols->reader, NULL);
+    symbols->reading = false;
+    symbols->debug_read = true;
+}
+
 void module_symbols_free(struct module_symbols *symbols)
 {
     if (!symbols)
         return;
+    finish_reading(symbols);
     symbol_table_free(&symbols->table);
     debug_info_free(symbols->debug);
     elf_file_close(&symbols->debug_file);
     elf_file_close(&symbols->file);
     free(symbols);
+}
+
+const struct module *module_symbols_module(const struct module_symbols *symbols)
+{
+    return symbols->module;
 }
 
 /* The separate debug file, NULL when there is none. */
@@ -75,9 +96,30 @@ static struct debug_info *read_debug(struct module_symbols *symbols)
     return NULL;
 }
 
+static void *reader_main(void *argument)
+{
+    struct module_symbols *symbols = argument;
+    symbols->debug = read_debug(symbols);
+    return NULL;
+}
+
+void module_symbols_read_ahead(struct module_symbols *symbols)
+{
+    sigset_t all, before;
+    if (symbols->reading || symbols->debug_read || !symbols->file.elf)
+        return;
+    if (!has_debug_info(symbols->file.elf))
+        debug_file(symbols); /* here: the target is not the reader's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    symbols->reading = pthread_create(&symbols->reader, NULL, reader_main, symbols) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
                           struct debug_answer *answer)
 {
+    finish_reading(symbols);
     if (!symbols->debug_read)
         symbols->debug = read_debug(symbols);
     symbols->debug_read = true;
@@ -87,6 +129,7 @@ bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
 /* The symbol table with the most in it, and the ELF that it is in; NULL. */
 static Elf_Scn *best_table(struct module_symbols *symbols, Elf **elf)
 {
+    finish_reading(symbols);
     *elf = symbols->file.elf;
     if (!*elf)
         return NULL;

@@ -15,6 +15,12 @@ struct target;
 struct module_symbols *module_symbols_new(struct target *target, const struct module *module);
 void module_symbols_free(struct module_symbols *symbols);
 
+/* The module that they were made for. */
+const struct module *module_symbols_module(const struct module_symbols *symbols);
+
+/* Begins to read DWARF on a thread of its own; whoever asks next waits for it. */
+void module_symbols_read_ahead(struct module_symbols *symbols);
+
 /* What DWARF says of ADDRESS, an address in the file. False: nothing. */
 bool module_symbols_debug(struct module_symbols *symbols, uint64_t address,
                           struct debug_answer *answer);

@@ -31,7 +31,7 @@ struct symbolizer {
     size_t count;
     size_t capacity;
     struct hash_index index;        /* of locations, by address */
-    struct module_symbols **opened; /* by module id */
+    struct module_symbols **opened; /* by module id; one for all modules of the same file */
     size_t opened_count;
     struct debug_answer answer; /* too large for a small stack */
 
@@ -62,7 +62,8 @@ struct symbolizer *symbolizer_new(struct target *target, struct modules *modules
 void symbolizer_trim(struct symbolizer *symbolizer)
 {
     for (size_t i = 0; i < symbolizer->opened_count; i++)
-        module_symbols_free(symbolizer->opened[i]);
+        if (symbolizer->opened[i] && module_symbols_module(symbolizer->opened[i])->id == i)
+            module_symbols_free(symbolizer->opened[i]);
     free(symbolizer->opened);
     symbolizer->opened = NULL;
     symbolizer->opened_count = 0;
@@ -122,6 +123,29 @@ static const struct module *module_of(const struct modules *modules, uint64_t ad
     return found;
 }
 
+static bool same_file(const struct module *a, const struct module *b)
+{
+    return a->is_elf && b->is_elf && !a->deleted && !b->deleted && a->inode != 0 &&
+           a->inode == b->inode && a->device == b->device && a->build_id_length > 0 &&
+           a->build_id_length == b->build_id_length &&
+           memcmp(a->build_id, b->build_id, a->build_id_length) == 0 &&
+           strcmp(a->path, b->path) == 0;
+}
+
+/* What was opened for the same file, mapped twice: the C library is where snag's engine has its
+ * own.
+ */
+static struct module_symbols *opened_alike(const struct symbolizer *symbolizer,
+                                           const struct module *module)
+{
+    for (size_t i = 0; i < symbolizer->opened_count; i++) {
+        struct module_symbols *symbols = symbolizer->opened[i];
+        if (symbols && same_file(module_symbols_module(symbols), module))
+            return symbols;
+    }
+    return NULL;
+}
+
 static struct module_symbols *symbols_of(struct symbolizer *symbolizer, const struct module *module)
 {
     if (module->id >= symbolizer->opened_count) {
@@ -135,9 +159,25 @@ static struct module_symbols *symbols_of(struct symbolizer *symbolizer, const st
         symbolizer->opened = grown;
         symbolizer->opened_count = count;
     }
-    if (!symbolizer->opened[module->id])
-        symbolizer->opened[module->id] = module_symbols_new(symbolizer->target, module);
-    return symbolizer->opened[module->id];
+    struct module_symbols **symbols = &symbolizer->opened[module->id];
+    if (!*symbols)
+        *symbols = opened_alike(symbolizer, module);
+    if (!*symbols)
+        *symbols = module_symbols_new(symbolizer->target, module);
+    return *symbols;
+}
+
+void symbolizer_read_ahead(struct symbolizer *symbolizer)
+{
+    const struct module *program = symbolizer_program(symbolizer);
+    for (size_t i = 0; i < modules_count(symbolizer->modules); i++) {
+        const struct module *module = modules_at(symbolizer->modules, i);
+        if (module != program && strncmp(module_name(module), "libc.so", strlen("libc.so")) != 0)
+            continue;
+        struct module_symbols *symbols = symbols_of(symbolizer, module);
+        if (symbols)
+            module_symbols_read_ahead(symbols);
+    }
 }
 
 /* "libfoo.so+0x1234", by the address as objdump shows it; code without a file

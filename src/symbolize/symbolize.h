@@ -58,6 +58,11 @@ const struct module *symbolizer_program(struct symbolizer *symbolizer);
  * service's malloc. */
 void symbolizer_prepare(void);
 
+/* Begins to read, on threads of its own, what nearly every stack needs and takes longest: the
+ * debug information of the C library, which is compressed, and of the program. For a command that
+ * looks at another process; without it, it is read when first needed. */
+void symbolizer_read_ahead(struct symbolizer *symbolizer);
+
 /* Gives all memory and open files back. */
 void symbolizer_trim(struct symbolizer *symbolizer);
 
