@@ -334,8 +334,10 @@ static int compare_samples(const void *left, const void *right)
         return a->n_label < b->n_label ? -1 : 1;
     int order = memcmp(a->location_id, b->location_id, a->n_location_id * sizeof *a->location_id);
     for (size_t i = 0; order == 0 && i < a->n_label; i++) {
-        const int64_t x[] = { a->label[i]->key, a->label[i]->str, a->label[i]->num };
-        const int64_t y[] = { b->label[i]->key, b->label[i]->str, b->label[i]->num };
+        const int64_t x[] = { a->label[i]->key, a->label[i]->str, a->label[i]->num,
+                              a->label[i]->num_unit };
+        const int64_t y[] = { b->label[i]->key, b->label[i]->str, b->label[i]->num,
+                              b->label[i]->num_unit };
         order = memcmp(x, y, sizeof x);
     }
     return order;
