@@ -51,11 +51,11 @@ static void test_another_user(void **state)
 {
     (void)state;
     struct access_facts facts = refused();
-    facts.user_name = "redis";
+    strcpy(facts.user_name, "redis");
     for (int i = 0; i < IDS; i++)
         facts.users[i] = facts.groups[i] = REDIS;
     says(&facts, "belongs to redis (uid 104), and you are alice (uid 1000)", "with sudo");
-    facts.user_name = NULL;
+    facts.user_name[0] = 0;
     says(&facts, "belongs to uid 104, and", "as that user, or with sudo");
     facts.is_capped = facts.is_contained = true;
     says(&facts, "as that user, or from the host", "--cap-add SYS_PTRACE");

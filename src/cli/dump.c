@@ -192,6 +192,7 @@ static int check_access(struct dump *dump, bool stacks)
     access_facts_gather(&facts, &dump->lab.target, dump->name);
     if (access_is_given(&facts, stacks))
         return STATUS_OK;
+    access_facts_name_users(&facts);
     access_explain(&facts, why, sizeof why);
     complain("dump", "%s", why);
     return STATUS_FAILED;

@@ -37,7 +37,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct explanation *to, co
 
 static void say_user(struct explanation *to, const char *name, uid_t user)
 {
-    if (name)
+    if (*name)
         say(to, "%s (uid %u)", name, (unsigned)user);
     else
         say(to, "uid %u", (unsigned)user);

@@ -18,9 +18,9 @@ enum { REAL, EFFECTIVE, SAVED, IDS };
 
 struct access_facts {
     pid_t process;
-    const char *name;      /* of the process */
-    const char *user_name; /* of its effective user, and of the caller's; NULL: it has none */
-    const char *own_user_name;
+    const char *name;   /* of the process */
+    char user_name[48]; /* of its effective user, and of the caller's; "": it has none */
+    char own_user_name[48];
 
     bool lists_refused;     /* what PTRACE_MODE_READ is for: maps, fd */
     bool registers_refused; /* what PTRACE_MODE_ATTACH is for: syscall ... */
@@ -48,7 +48,9 @@ bool access_is_given(const struct access_facts *facts, bool stacks);
 /* Why not, and what to do: one sentence. */
 void access_explain(const struct access_facts *facts, char *text, size_t size);
 
-/* Gathers them: opens nothing for writing, stops nobody. The names stay valid. */
+/* Gathers them: opens nothing for writing, stops nobody. Names of users are to be asked for apart:
+ * a directory service may take its time for them. */
 void access_facts_gather(struct access_facts *facts, struct target *target, const char *name);
+void access_facts_name_users(struct access_facts *facts);
 
 #endif

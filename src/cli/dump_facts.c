@@ -48,10 +48,17 @@ static void read_ids(const char *text, unsigned ids[IDS])
     }
 }
 
-static const char *copy_user_name(uid_t user)
+static void name_user(uid_t user, char *name, size_t size)
 {
     const struct passwd *entry = getpwuid(user);
-    return entry ? strdup(entry->pw_name) : NULL;
+    if (entry)
+        snprintf(name, size, "%s", entry->pw_name);
+}
+
+void access_facts_name_users(struct access_facts *facts)
+{
+    name_user(facts->users[EFFECTIVE], facts->user_name, sizeof facts->user_name);
+    name_user(facts->own_user, facts->own_user_name, sizeof facts->own_user_name);
 }
 
 static void gather_process(struct access_facts *facts, const struct target *target)
@@ -66,7 +73,6 @@ static void gather_process(struct access_facts *facts, const struct target *targ
     facts->capabilities = capabilities(status, "\nCapPrm:");
     if (fstatat(target->proc_fd, "status", &owner, 0) == 0)
         facts->is_dumpable = owner.st_uid == facts->users[EFFECTIVE];
-    facts->user_name = copy_user_name(facts->users[EFFECTIVE]);
 }
 
 static int yama_scope(void)
@@ -92,7 +98,6 @@ static void gather_own(struct access_facts *facts)
     char status[STATUS_SIZE];
     facts->own_user = geteuid();
     facts->own_group = getegid();
-    facts->own_user_name = copy_user_name(facts->own_user);
     facts->yama = yama_scope();
     facts->is_inside = is_in_other_user_namespace();
     facts->is_contained =
