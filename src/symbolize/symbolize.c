@@ -61,9 +61,12 @@ struct symbolizer *symbolizer_new(struct target *target, struct modules *modules
 
 void symbolizer_trim(struct symbolizer *symbolizer)
 {
+    struct module_symbols **opened = symbolizer->opened;
     for (size_t i = 0; i < symbolizer->opened_count; i++)
-        if (symbolizer->opened[i] && module_symbols_module(symbolizer->opened[i])->id == i)
-            module_symbols_free(symbolizer->opened[i]);
+        if (opened[i] && module_symbols_module(opened[i])->id != i)
+            opened[i] = NULL; /* another module's too, where it is freed */
+    for (size_t i = 0; i < symbolizer->opened_count; i++)
+        module_symbols_free(opened[i]);
     free(symbolizer->opened);
     symbolizer->opened = NULL;
     symbolizer->opened_count = 0;
