@@ -21,6 +21,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -707,6 +708,62 @@ static void test_trim_gives_everything_back(void **state)
     self_close(&self);
 }
 
+/* As where the engine has a C library of its own. */
+static void test_a_file_mapped_twice_is_opened_once(void **state)
+{
+    (void)state;
+    const char *linked = getenv("SNAG_ENGINE_IS_LINKED");
+    if (linked && strcmp(linked, "0") != 0)
+        skip(); /* a sanitizer's runtime is not to be had twice */
+    void *second = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
+    assert_non_null(second);
+    const uint64_t places[] = { (uintptr_t)dlsym(RTLD_DEFAULT, "getenv"),
+                                (uintptr_t)dlsym(second, "getenv") };
+    assert_true(places[0] != places[1]);
+    struct self self;
+    self_open(&self);
+    size_t before = open_descriptors();
+    mallopt(M_PERTURB, 0xa5); /* what is freed is no pointer any more */
+    for (int first = 0; first < 2; first++) {
+        const struct location *one = symbolize(self.symbolizer, places[first]);
+        size_t opened = open_descriptors();
+        const struct location *other = symbolize(self.symbolizer, places[!first]);
+        assert_true(one->module != other->module);
+        assert_int_equal(open_descriptors(), opened);
+        assert_string_equal(one->lines[0].function, "getenv");
+        assert_string_equal(other->lines[0].function, "getenv");
+        symbolizer_trim(self.symbolizer);
+        assert_int_equal(open_descriptors(), before);
+    }
+    mallopt(M_PERTURB, 0);
+    self_close(&self);
+    dlclose(second);
+}
+
+static void test_reading_ahead_changes_no_name(void **state)
+{
+    (void)state;
+    struct self self;
+    char function[256], file[1024];
+    self_open(&self);
+    for (int ahead = 0; ahead < 2; ahead++) {
+        if (ahead)
+            symbolizer_read_ahead(self.symbolizer);
+        const struct location *location =
+            symbolize(self.symbolizer, (uintptr_t)test_reading_ahead_changes_no_name);
+        if (ahead)
+            assert_string_equal(location->lines[0].function, function);
+        if (ahead)
+            assert_string_equal(location->lines[0].file, file);
+        snprintf(function, sizeof function, "%s", location->lines[0].function);
+        snprintf(file, sizeof file, "%s", location->lines[0].file);
+        symbolizer_trim(self.symbolizer);
+    }
+    symbolizer_read_ahead(self.symbolizer);
+    symbolizer_read_ahead(self.symbolizer);
+    self_close(&self); /* while it is read */
+}
+
 static void test_the_program_is_known(void **state)
 {
     (void)state;
@@ -847,6 +904,8 @@ int main(void)
         cmocka_unit_test(test_what_is_mapped_later_is_seen),
         cmocka_unit_test(test_code_proves_a_file_where_numbers_do_not),
         cmocka_unit_test(test_trim_gives_everything_back),
+        cmocka_unit_test(test_a_file_mapped_twice_is_opened_once),
+        cmocka_unit_test(test_reading_ahead_changes_no_name),
         cmocka_unit_test(test_the_program_is_known),
         cmocka_unit_test(test_broken_files_break_nothing),
         cmocka_unit_test(test_file_names_that_do_not_end),
