@@ -170,7 +170,8 @@ static void on_signal(evutil_socket_t number, short what, void *user)
     struct collect *collect = user;
     (void)what;
     if (number == SIGHUP) {
-        read_again(collect, true);
+        if (!collect->options->once)
+            read_again(collect, true);
         return;
     }
     collect->ended_by = (int)number;
@@ -336,6 +337,8 @@ static int run_once(struct collect *collect)
     line_say(&rounds->lines, "%zu of %zu targets well, %zu failing, %llu profiles, %s, %.1f s",
              well, rounds->count, failing, (unsigned long long)rounds->store.files, size,
              rounds_now() - collect->started);
+    if (rounds->unwritten)
+        line_say(&rounds->lines, "%lu profiles could not be written", rounds->unwritten);
     if (waiting + lost)
         line_say(&rounds->lines, "%zu profiles could not be pushed", waiting + lost);
     bool is_well =
