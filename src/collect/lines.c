@@ -31,6 +31,9 @@ void line_say(struct lines *lines, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    for (char *at = text; *at; at++) /* some of it comes from files and from targets */
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
     take_back(lines);
     fprintf(stderr, "%s %s\n", when, text);
 }

@@ -24,7 +24,7 @@
 
 /* What a real profile takes in memory for a byte of it is 5 to 15. */
 #define SHARE_OF_SIZE 64
-#define SHARE_OF_LIMIT 8
+#define SHARE_OF_LIMIT 4
 
 static bool is_gzip(const unsigned char *bytes, size_t length)
 {
