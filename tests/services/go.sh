@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# go.sh proves what becomes of Go programs and of static ones. One without C is linked statically and
+# refused with the reason; one with C is served: its answers are right while it is dumped, although
+# its runtime uses SIGURG for itself. Go's own code has no unwind table, so stacks end there and say
+# so; what C it is in is seen.
+set -u
+. "$SNAG_SOURCE/tests/services/support.sh"
+need cc
+export GO111MODULE=off GOCACHE=$work/go-cache GOFLAGS= HOME=$work
+
+# refused PROGRAM: not run, status 1, one line that says why.
+refused()
+{
+    timeout 60 "$snag" run --listen 127.0.0.1:0 "$1" >"$work/out" 2>"$work/err" </dev/null
+    local status=$?
+    [ "$status" -eq 1 ] || fail "snag run $1 ended with $status"
+    [ ! -s "$work/out" ] || fail "$1 was run: $(head -n 1 "$work/out")"
+    grep -q "^snag run: $1 is linked statically" "$work/err" || fail "why $1 cannot be: $(head -n 2 "$work/err")"
+}
+printf '#include <stdio.h>\nint main(void) { puts("run"); return 0; }\n' >"$work/static.c"
+if cc -static -o "$work/static" "$work/static.c" 2>/dev/null; then refused "$work/static"; else echo "no static C library: not tried"; fi
+printf 'package main\n\nfunc main() { println("run") }\n' >"$work/pure.go"
+CGO_ENABLED=0 go build -o "$work/pure" "$work/pure.go" || fail "go build"
+refused "$work/pure"
+
+CGO_ENABLED=1 go build -o "$work/cgo_service" "$folder/cgo_service.go" >"$work/build" 2>&1 ||
+    { fail "it does not compile: $(head -n 3 "$work/build")"; exit 1; }
+free_port
+command=("$work/cgo_service" "$port")
+
+run_alone
+run_with_snag
+
+load() { /usr/bin/python3 "$folder/load.py" "$port" 1000 8 >"$work/load" 2>&1; }
+under_dumps load
+
+check_pprof 'runtime.futex'
+check_counts 4
+# Go opens its descriptors past the C library: who did is not known, and not guessed.
+check_listener unknown
+check_connections unknown
+check_stuck
+check_outside
+check_ending
+[ "$alone_status" -eq 3 ] || fail "its own status is $alone_status"
+grep -qx 'answered [1-9][0-9]*' "$work/with.log" || fail "it says at its end: $(tail -n 1 "$work/with.log")"
+exit "$failed"
