@@ -335,61 +335,6 @@ bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offs
     return false;
 }
 
-/* One instruction of a prologue: its length, or 0 when it is none that we know. *SIZE grows by what
- * it takes from the stack, *LAST is set when the frame is complete with it. */
-static size_t prologue_instruction(const unsigned char *at, int32_t *size, bool *last)
-{
-    if (at[0] >= 0x50 && at[0] <= 0x57) {
-        *size += 8;
-        return 1;
-    }
-    if (at[0] == 0x41 && at[1] >= 0x50 && at[1] <= 0x57) {
-        *size += 8;
-        return 2;
-    }
-    if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xec) {
-        *size += (int8_t)at[3];
-        *last = true;
-        return 4;
-    }
-    if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec) {
-        int32_t amount;
-        memcpy(&amount, at + 3, sizeof amount);
-        *size += amount;
-        *last = true;
-        return 7;
-    }
-    if (at[0] == 0x48 && at[2] == 0xe4 && (at[1] == 0x83 || at[1] == 0x81)) /* and: realigned */
-        return at[1] == 0x83 ? 4 : 7;
-    bool wide = (at[0] & 0xf0) == 0x40;
-    size_t prefix = wide ? 1 : 0;
-    bool moves = at[prefix] == 0x89 || at[prefix] == 0x8b || at[prefix] == 0x31; /* mov, xor */
-    return moves && at[prefix + 1] >> 6 == 3 ? prefix + 2 : 0;
-}
-
-int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)
-{
-    static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-    unsigned char bytes[96] = { 0 };
-    if (!code_read(code, start, bytes, sizeof bytes - 8))
-        return FRAME_SIZE_UNKNOWN;
-    size_t at = memcmp(bytes, endbr64, sizeof endbr64) == 0 ? sizeof endbr64 : 0;
-    if (bytes[at++] != 0x55)
-        return FRAME_SIZE_UNKNOWN;
-    if (!is_frame_made(bytes + at))
-        return FRAME_SIZE_UNKNOWN;
-    at += 3;
-    int32_t size = 0;
-    bool last = false;
-    while (!last && at < sizeof bytes - 16 && start + at < limit) {
-        size_t length = prologue_instruction(bytes + at, &size, &last);
-        if (length == 0)
-            break;
-        at += length;
-    }
-    return size >= 0 ? size : FRAME_SIZE_UNKNOWN;
-}
-
 #else /* other machines: nothing is recognised, so nothing is recovered */
 
 void code_read_call(struct code *code, struct rule *rule)
@@ -426,12 +371,6 @@ bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offs
 {
     (void)code, (void)return_address, (void)offset;
     return false;
-}
-
-int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit)
-{
-    (void)code, (void)start, (void)limit;
-    return FRAME_SIZE_UNKNOWN;
 }
 
 #endif

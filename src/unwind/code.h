@@ -65,7 +65,7 @@ bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offs
 
 /* The distance from the frame pointer down to the stack pointer in the body of the function at
  * START, if its first instructions, up to LIMIT, say so: `push %rbp; mov %rsp,%rbp; push ...;
- * sub $N,%rsp`. FRAME_SIZE_UNKNOWN for any other beginning. */
+ * sub $N,%rsp`, with others in between. FRAME_SIZE_UNKNOWN for any other beginning. In prologue.c. */
 int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit);
 
 #endif

@@ -68,10 +68,16 @@ def expect(arguments):
     return 0 if whole else 1
 
 
+def stack(thread):
+    """Functions, and the callers' addresses: a thread that was asked by signal is about to make its
+    system call once more, one that was not is behind it."""
+    frames = thread["frames"]
+    return [(f["function"], f["address"] if f["address"] != frames[0]["address"] else "") for f in frames]
+
+
 def stacks(file):
     with open(file) as text:
-        return {t["tid"]: [(f["address"], f["function"]) for f in t["frames"]]
-                for t in json.load(text)["threads"] if not is_own(t)}
+        return {t["tid"]: stack(t) for t in json.load(text)["threads"] if not is_own(t)}
 
 
 def same(inside, outside):

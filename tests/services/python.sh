@@ -12,7 +12,8 @@ run_with_snag
 load() { /usr/bin/python3 "$folder/load.py" "$port" 400 8 >"$work/load" 2>&1; }
 under_dumps load
 
-expect 'python3' '_PyEval_EvalFrameDefault'
+expect python3 '(start_thread|Py_BytesMain)'
+seen _PyEval_EvalFrameDefault
 check_counts 5
 check_listener _PyEval_EvalFrameDefault
 check_connections _PyEval_EvalFrameDefault

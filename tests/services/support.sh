@@ -14,7 +14,9 @@ rounds=25     # dumps under load, ten a second
 ending=TERM   # what the service is ended by
 other_user=() # how to become the user that the service runs as, where it must be another
 addresses=()  # where to dump, in turn; by default the one of the service
+sockets=$work/sockets # for those with several processes: where each has its own, whoever it runs as
 chmod 755 "$work"
+mkdir -m 1777 "$sockets"
 
 [ "${SNAG_ENGINE_IS_LINKED:-0}" = 0 ] || skip "a sanitizer build"
 for command in curl go python3; do
@@ -46,11 +48,11 @@ free_port()
     exit 1
 }
 
-# until_true COMMAND...: for half a minute at most.
+# until_true COMMAND...: tried 150 times, over at least 15 seconds.
 until_true()
 {
     local i
-    for ((i = 0; i < 300; i++)); do
+    for ((i = 0; i < 150; i++)); do
         "$@" && return
         sleep 0.1
     done
@@ -93,10 +95,10 @@ ask()
     esac
 }
 
-# One dump of everything, into $work/dumps/NUMBER.*, by one client.
+# One dump of everything at $address, into FILES.*, by one client.
 dump_once()
 {
-    local to=$work/dumps/$1 base=http://$address from=()
+    local to=$1 base=http://$address from=()
     [[ $address != unix:* ]] || { base=http://localhost from=(--unix-socket "${address#unix:}"); }
     curl -sS --noproxy '*' --fail --fail-early --max-time 60 "${from[@]}" \
         "$base/debug/pprof/threads" -o "$to.threads.pb.gz" "$base/debug/pprof/fds" -o "$to.fds.pb.gz" \
@@ -105,10 +107,11 @@ dump_once()
 
 take_dumps()
 {
-    local i
+    local i number
     for ((i = 0; i < rounds; i++)); do
-        address=${addresses[i % ${#addresses[@]}]}
-        dump_once "$i" 2>>"$work/dump.errors" || echo "dump $i of $address failed" >>"$work/dump.errors"
+        number=$((i % ${#addresses[@]}))
+        address=${addresses[number]}
+        dump_once "$work/dumps/$number/$i" 2>>"$work/dump.errors" || echo "dump $i of $address failed" >>"$work/dump.errors"
         sleep 0.1
     done
     touch "$work/enough"
@@ -119,7 +122,7 @@ under_dumps()
 {
     local times=0
     rm -rf "$work/enough" "$work/dumps" "$work/dump.errors"
-    mkdir "$work/dumps"
+    eval "mkdir -p $work/dumps/{0..$((${#addresses[@]} - 1))}"
     take_dumps &
     local dumper=$!
     until [ -e "$work/enough" ] || ! kill -0 "$dumper" 2>/dev/null; do
@@ -134,16 +137,19 @@ under_dumps()
 
 digest() { /usr/bin/python3 "$folder/digest.py" "$@" 2>"$work/digest.err"; }
 
-# expect THREAD FUNCTION...: in every dump of the load threads of that name (a pattern) are there,
+# Which of $addresses is meant; * for all.
+at='*'
+
+# expect THREAD FUNCTION...: in every dump of the load there, threads of that name (a pattern) are there,
 # and each whole stack of theirs has the functions, outermost first.
 expect()
 {
     local wrong
-    wrong=$(digest expect "$@" -- "$work"/dumps/*.threads) || fail "$wrong"
+    wrong=$(digest expect "$@" -- "$work"/dumps/$at/*.threads) || fail "$wrong"
 }
 
 # seen FUNCTION: a thread was in it in one of the dumps of the load.
-seen() { grep -q -- "\"function\": \"$1" "$work"/dumps/*.threads || fail "no thread was ever seen in $1"; }
+seen() { grep -q -- "\"function\": \"$1" "$work"/dumps/$at/*.threads || fail "no thread was ever seen in $1"; }
 
 # A page's number N against the kernel's.
 threads_in_procfs() { cat /proc/"$process"/task/*/comm 2>/dev/null | grep -cv '^snag'; }
@@ -183,8 +189,11 @@ port_of()
 # check_connections [OPENER]: two connections of ours are seen with the right ends, and who took them.
 connection_is_told()
 {
-    ask '/debug/fds?format=json' -o "$work/fds" &&
-        fd_is "^[0-9]+ tcp ESTABLISHED 127\.0\.0\.1:$port 127\.0\.0\.1:$1 .*($2)"
+    for address in "${addresses[@]}"; do
+        ask '/debug/fds?format=json' -o "$work/fds" &&
+            fd_is "^[0-9]+ tcp ESTABLISHED 127\.0\.0\.1:$port 127\.0\.0\.1:$1 .*($2)" && return
+    done
+    return 1
 }
 check_connections()
 {
@@ -197,12 +206,21 @@ check_connections()
     exec {first}>&- {second}>&-
 }
 
-# check_pprof FUNCTION: pprof reads what was dumped last, and the function is in it.
+# look_at PROCESS: what is asked from here on is of that one, which listens at $sockets/PROCESS.
+has_socket() { get --unix-socket "$sockets/$1" http://localhost/debug/vars -o /dev/null 2>/dev/null; }
+look_at()
+{
+    until_true has_socket "$1" || fail "no listener in process $1: $(ls "$sockets")"
+    process=$1 address=unix:$sockets/$1
+}
+
+# check_pprof FUNCTION: pprof reads what was dumped last there, and the function is in it.
 check_pprof()
 {
-    local kind
+    local kind last
+    last=$(find "$work"/dumps/$at -name '*.stuck' | sort -V | tail -n 1)
     for kind in threads fds; do
-        HOME=$work PPROF_TMPDIR=$work/pprof timeout 60 go tool pprof -raw "$work/dumps/$((rounds - 1)).$kind.pb.gz" \
+        HOME=$work PPROF_TMPDIR=$work/pprof timeout 60 go tool pprof -raw "${last%.stuck}.$kind.pb.gz" \
             >"$work/raw.$kind" 2>"$work/raw.err" || fail "pprof cannot read $kind: $(tail -n 1 "$work/raw.err")"
     done
     grep -q -- "$1" "$work/raw.threads" || fail "pprof sees no $1 in the threads"
