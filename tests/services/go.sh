@@ -8,20 +8,21 @@ set -u
 need cc
 export GO111MODULE=off GOCACHE=$work/go-cache GOFLAGS= HOME=$work
 
-# refused PROGRAM: not run, status 1, one line that says why.
+# refused PROGRAM WHY: not run, status 1, one line that says why and what else can be done.
 refused()
 {
     timeout 60 "$snag" run --listen 127.0.0.1:0 "$1" >"$work/out" 2>"$work/err" </dev/null
     local status=$?
     [ "$status" -eq 1 ] || fail "snag run $1 ended with $status"
     [ ! -s "$work/out" ] || fail "$1 was run: $(head -n 1 "$work/out")"
-    grep -q "^snag run: $1 is linked statically" "$work/err" || fail "why $1 cannot be: $(head -n 2 "$work/err")"
+    grep -q "^snag run: $1 is $2" "$work/err" && grep -q 'snag dump PID' "$work/err" ||
+        fail "why $1 cannot be: $(head -n 2 "$work/err")"
 }
 printf '#include <stdio.h>\nint main(void) { puts("run"); return 0; }\n' >"$work/static.c"
-if cc -static -o "$work/static" "$work/static.c" 2>/dev/null; then refused "$work/static"; else echo "no static C library: not tried"; fi
+if cc -static -o "$work/static" "$work/static.c" 2>/dev/null; then refused "$work/static" "linked statically"; else echo "no static C library: not tried"; fi
 printf 'package main\n\nfunc main() { println("run") }\n' >"$work/pure.go"
 CGO_ENABLED=0 go build -o "$work/pure" "$work/pure.go" || fail "go build"
-refused "$work/pure"
+refused "$work/pure" "a Go program without cgo, linked statically"
 
 CGO_ENABLED=1 go build -o "$work/cgo_service" "$folder/cgo_service.go" >"$work/build" 2>&1 ||
     { fail "it does not compile: $(head -n 3 "$work/build")"; exit 1; }
