@@ -193,9 +193,9 @@ if [ "$root" = 1 ] && unshare -n true 2>/dev/null; then
     gone
 fi
 # ---- programs without libraries, of another language, with a machine of their own ----
-# says_no_more: each frame is named by the program's own symbols, or is a place in it.
+# Each frame is named by the program's own symbols, or is a place in it.
 threads=1
-for link in -static-pie "-static-pie -s"; do
+for link in -static "-static -s" -static-pie "-static-pie -s"; do
     name=alone
     # shellcheck disable=SC2086
     gcc -g -O1 $link -DWHICH=right -DLIBRARY -c "$here/place.c" -o "$work/library.o" &&
@@ -207,6 +207,7 @@ for link in -static-pie "-static-pie -s"; do
     grep -q '1 blocked' "$work/dump" || fail "$link: $(head -n 2 "$work/dump")"
     if [[ $link == *" -s" ]]; then
         grep '#' "$work/dump" | grep -v ' alone+0x' && fail "$link: names out of nothing"
+        [ "$(grep -c '#' "$work/dump")" -ge 7 ] || fail "$link: not to the end: $(cat "$work/dump")"
     else
         names "$link"
     fi

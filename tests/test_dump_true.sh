@@ -21,6 +21,8 @@ builds=(
     "gcc|-O2|-s|"
     "gcc|-O0 -fno-pie|-no-pie -s|"
     "gcc|-O2 -fcf-protection=full -fstack-protector-all||"
+    "gcc|-O2|-static|"
+    "gcc|-O0|-static -s|"
     "clang|-O0||"
     "clang|-O2|-s|--eu-stack"
 )

@@ -8,6 +8,7 @@
 #include "modules/elf_image.h"
 
 #include "base/target.h"
+#include "modules/eh_frame.h"
 #include "modules/modules.h"
 
 #include <elf.h>
@@ -140,5 +141,7 @@ bool elf_image_read(struct target *target, uint64_t header, struct module *modul
         if (image.headers[i].p_type == PT_GNU_EH_FRAME)
             find_unwind_table(target, &image, &image.headers[i], module);
     }
+    if (module->eh_frame_hdr_size == 0)
+        eh_frame_find(target, header, module);
     return true;
 }

@@ -185,6 +185,7 @@ static struct module *read_module(struct target *target, const struct map_line *
     module->is_elf = false;
     module->build_id_length = 0;
     module->eh_frame_hdr_size = 0;
+    module->eh_frame_size = 0;
     module->bias = 0;
     module->file_offset = code->offset;
     module->start = code->start;

@@ -36,6 +36,8 @@ struct module {
     uint64_t eh_frame_hdr_size;
     uint64_t table;       /* the binary search table in it */
     uint64_t table_count; /* entries of two signed 32-bit words */
+    uint64_t eh_frame;    /* what it would be the table of, in a program without (static) */
+    uint64_t eh_frame_size;
 };
 
 struct modules;

@@ -13,6 +13,7 @@
 #include "base/target.h"
 #include "modules/modules.h"
 #include "unwind/code.h"
+#include "unwind/frame_index.h"
 #include "unwind/rule.h"
 
 #include <stdlib.h>
@@ -30,6 +31,14 @@ int _Ux86_64_dwarf_search_unwind_table(unw_addr_space_t space, unw_word_t ip, un
 #define MIDDLE (UINT64_C(1) << 44) /* offsets of either sign stay within 48 bits */
 #define FAKE_REGISTER UINT64_C(0x4000000000000000)
 #define FAKE_WORD UINT64_C(0x6000000000000000)
+#define OWN_TABLE UINT64_C(0x5000000000000000) /* where the probe's own tables seem to lie */
+
+/* The search table of a module that comes without one. */
+struct own_table {
+    uint32_t module; /* its id */
+    struct frame_index index;
+    struct own_table *next;
+};
 
 struct probe {
     struct code *code;
@@ -38,6 +47,8 @@ struct probe {
     uint64_t address;
     uint64_t reads[READS_MAX]; /* the fake addresses that were read, in order */
     size_t read_count;
+    struct own_table *tables;
+    const struct frame_index *index; /* of the module, where it is our own; NULL */
 };
 
 static uint64_t fake(uint64_t range, uint64_t index)
@@ -86,6 +97,11 @@ static int access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t 
         probe->reads[probe->read_count++] = address;
         return 0;
     }
+    if (probe->index && address >= OWN_TABLE &&
+        (address - OWN_TABLE) / sizeof *value < probe->index->count) {
+        memcpy(value, &probe->index->entries[(address - OWN_TABLE) / sizeof *value], sizeof *value);
+        return 0;
+    }
     return code_read(probe->code, address, value, sizeof *value) ? 0 : -UNW_EINVAL;
 }
 
@@ -115,6 +131,11 @@ static int find_procedure(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
     table.u.rti.segbase = module->eh_frame_hdr;
     table.u.rti.table_data = module->table;
     table.u.rti.table_len = module->table_count * 8 / sizeof(unw_word_t);
+    if (probe->index) {
+        table.u.rti.segbase = module->eh_frame;
+        table.u.rti.table_data = OWN_TABLE;
+        table.u.rti.table_len = probe->index->count;
+    }
     int status =
         _Ux86_64_dwarf_search_unwind_table(space, ip, &table, info, need_unwind_info, argument);
     if (status < 0)
@@ -178,10 +199,40 @@ struct probe *probe_new(struct code *code)
     return probe;
 }
 
+void probe_forget(struct probe *probe)
+{
+    while (probe->tables) {
+        struct own_table *table = probe->tables;
+        probe->tables = table->next;
+        frame_index_free(&table->index);
+        free(table);
+    }
+    probe->index = NULL;
+}
+
+/* The table made for MODULE; NULL where there is nothing to make it of. */
+static const struct frame_index *own_index(struct probe *probe, const struct module *module)
+{
+    if (module->table_count > 0 || module->eh_frame_size == 0)
+        return NULL;
+    for (const struct own_table *table = probe->tables; table; table = table->next)
+        if (table->module == module->id)
+            return &table->index;
+    struct own_table *table = calloc(1, sizeof *table);
+    if (!table)
+        return NULL;
+    table->module = module->id;
+    frame_index_make(&table->index, probe->code->target, module);
+    table->next = probe->tables;
+    probe->tables = table;
+    return &table->index;
+}
+
 void probe_free(struct probe *probe)
 {
     if (!probe)
         return;
+    probe_forget(probe);
     unw_destroy_addr_space(probe->space);
     free(probe);
 }
@@ -269,7 +320,8 @@ void probe_rule(struct probe *probe, const struct module *module, struct rule *r
 {
     rule->kind = RULE_NONE;
     rule->frame_size = FRAME_SIZE_UNREAD;
-    if (module->table_count == 0)
+    probe->index = own_index(probe, module);
+    if (module->table_count == 0 && (!probe->index || probe->index->count == 0))
         return;
     probe->module = module;
     probe->address = rule->address;
@@ -307,6 +359,11 @@ struct probe *probe_new(struct code *code)
 void probe_free(struct probe *probe)
 {
     free(probe);
+}
+
+void probe_forget(struct probe *probe)
+{
+    (void)probe;
 }
 
 void probe_rule(struct probe *probe, const struct module *module, struct rule *rule)

@@ -15,6 +15,9 @@ struct rule;
 struct probe *probe_new(struct code *code);
 void probe_free(struct probe *probe);
 
+/* Gives back what is kept of modules. */
+void probe_forget(struct probe *probe);
+
 /* Fills RULE (its address is set) from the tables of MODULE, which holds the address. */
 void probe_rule(struct probe *probe, const struct module *module, struct rule *rule);
 

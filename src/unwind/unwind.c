@@ -41,6 +41,7 @@ void unwinder_trim(struct unwinder *unwinder)
 {
     rule_table_free(&unwinder->rules);
     code_forget(&unwinder->code);
+    probe_forget(unwinder->probe);
 }
 
 struct rule *unwinder_rule(struct unwinder *unwinder, uint64_t address)
