@@ -26,11 +26,12 @@ exports()
 }
 
 # Every function that the headers declare, the door for our other libraries (src/api/inside.h),
-# where readers from outside begin (*/layout.h), and no other.
+# where readers from outside begin (*/layout.h, base/own_threads.h), and no other.
 declared=$({
     grep -o '^SNAG_API [^;]*(' "$SNAG_SOURCE"/include/snag/*.h "$SNAG_SOURCE"/include/snag/*/*.h \
         "$SNAG_SOURCE/src/api/inside.h" -h | sed 's/.*[ *]\(snag_[a-z_]*\)($/\1/'
     sed -n 's/^#define [A-Z]*_ROOT_SYMBOL "\(.*\)"$/\1/p' "$SNAG_SOURCE"/src/{handles,labels}/layout.h
+    sed -n 's/^#define OWN_THREADS_SYMBOL "\(.*\)"$/\1/p' "$SNAG_SOURCE/src/base/own_threads.h"
 } | LC_ALL=C sort -u)
 [ "$(wc -w <<<"$declared")" -ge 4 ] || fail "the header's functions were not found: $declared"
 [ "$(exports "$library")" = "$declared" ] ||
