@@ -63,7 +63,7 @@ struct push {
     unsigned pause; /* 0: the server is well */
     time_t down_since;
     size_t lost, lost_when_down;
-    bool queue_was_full; /* and that was told */
+    bool queue_was_full; /* since it was empty the last time, and that was told */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct push *push, const char *format,
@@ -93,6 +93,7 @@ static void drop_oldest(struct push *push)
     push->bytes -= gone->form.length;
     push_form_free(&gone->form);
     free(gone);
+    push->queue_was_full = push->queue_was_full && push->count > 0;
 }
 
 /* Makes room for LENGTH bytes; what is being sent stays. */
@@ -144,7 +145,6 @@ static void tell_well(struct push *push)
             push->url.host_header, (long)(time(NULL) - push->down_since), push->count,
             push->lost - push->lost_when_down);
     push->pause = 0;
-    push->queue_was_full = false;
 }
 
 /* No answer, or none that says what is wrong with the profile: it stays, WHY is told once. */
@@ -184,7 +184,7 @@ static const char *fault_in_words(const struct push *push)
     struct bufferevent *connection = evhttp_connection_get_bufferevent(push->connection);
     int lookup = connection ? bufferevent_socket_get_dns_error(connection) : 0;
     if (lookup)
-        return evutil_gai_strerror(lookup);
+        return "there is no address for its name";
     if (!push->has_error)
         return "cannot connect";
     switch (push->error) {
@@ -400,8 +400,11 @@ void push_free(struct push *push)
         evhttp_connection_free(push->connection);
     if (push->again)
         event_free(push->again);
-    if (push->names)
-        evdns_base_free(push->names, 0);
+    if (push->names) { /* a lookup that was cancelled is freed when it has been told so */
+        event_base_loop(push->base, EVLOOP_NONBLOCK);
+        evdns_base_free(push->names, 1);
+        event_base_loop(push->base, EVLOOP_NONBLOCK);
+    }
     while (push->count > 0)
         drop_oldest(push);
     free(push->tenant);
