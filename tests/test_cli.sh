@@ -352,7 +352,7 @@ completes 'shop_test' snag run --no-fds true shop_
 # typed KEYS: what a shell shows that has these keys pressed, and knows the installed files.
 typed()
 {
-    printf '%b' "$1\nexit\n" | script -qec "bash --noprofile --rcfile $work/rc -i" /dev/null | tr -d '\r'
+    printf '%b' "$1\nexit\n" | timeout 60 script -qec "bash --noprofile --rcfile $work/rc -i" /dev/null | tr -d '\r'
 }
 echo ". $completion" >"$work/rc"
 [[ $(typed 'snag --vers\t') == *"snag $version"* ]] || fail "TAB in a shell"

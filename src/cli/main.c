@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = { &dump_command, &run_command,
-                                                 &collect_command, &check_command };
+static const struct command *const commands[] = { &dump_command, &run_command, &collect_command,
+                                                  &check_command };
 
 #define COUNT (sizeof commands / sizeof *commands)
 
