@@ -154,11 +154,14 @@ knot() # WHAT COMMAND...
     grep -q '^1. threads left and right wait for each other' "$work/stuck" || fail "$what: no deadlock: $(head -n 3 "$work/stuck")"
     grep -q '^2. thread waits can never go on: the thread that locked the mutex orphan is gone' "$work/stuck" ||
         fail "$what: a mutex whose owner is gone: $(head -n 3 "$work/stuck")"
+    # By its number in there it would be another process out here.
+    "$snag" dump "$target" | grep -q 'waiting for child offspring$' ||
+        fail "$what: the child: $("$snag" dump "$target" | grep -A 3 'named parent')"
     "$snag" dump "$target" fds --debug 2 >"$work/fds"
     grep -q '^fd 9: .*/dev/null' "$work/fds" || fail "$what: no descriptor 9: $(head -n 5 "$work/fds")"
     gone
 }
-threads=4
+threads=5
 knot "a deadlock" "$work/knot"
 knot "the first thread has exited" "$work/knot" exit
 if [ "$root" = 1 ]; then

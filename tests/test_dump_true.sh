@@ -136,10 +136,9 @@ disturbed() # what the target counted since the last question
 dump_often()
 {
     local i
-    for ((i = 0; i < 460; i++)); do "$snag" dump "$target" >/dev/null || return; done
-    for ((i = 0; i < 20; i++)); do
-        "$snag" dump "$target" stuck >/dev/null && "$snag" dump "$target" fds >/dev/null || return
-    done
+    for ((i = 0; i < 200; i++)); do "$snag" dump "$target" >/dev/null || return; done
+    for ((i = 0; i < 50; i++)); do "$snag" dump "$target" stuck >/dev/null || return; done
+    for ((i = 0; i < 250; i++)); do "$snag" dump "$target" fds >/dev/null || return; done
 }
 dump_often &
 other=$!

@@ -53,6 +53,14 @@ bool ids_are_nested(struct target *target)
     return ids->is_nested;
 }
 
+pid_t inner_pid(struct target *target, pid_t pid)
+{
+    char name[32];
+    size_t count;
+    snprintf(name, sizeof name, "../%d/status", (int)pid);
+    return innermost(target->proc_fd, name, &count);
+}
+
 static int by_inner(const void *left, const void *right)
 {
     pid_t a = ((const struct inner_id *)left)->inner;

@@ -31,4 +31,8 @@ void inner_ids_forget(struct target *target);
 
 bool ids_are_nested(struct target *target);
 
+/* What the process whose directory in /proc is next to TARGET's, under PID, is called in the
+ * innermost of its namespaces; 0: not known. */
+pid_t inner_pid(struct target *target, pid_t pid);
+
 #endif

@@ -4,6 +4,7 @@
  * the detail, never into the text. */
 #include "waits/finder.h"
 
+#include "base/inner_ids.h"
 #include "base/sink.h"
 #include "base/target.h"
 #include "sources/fds.h"
@@ -105,6 +106,37 @@ static pid_t one_child(const struct thread_sample *thread, const struct call *ca
     return first == P_PID ? int_argument(thread->arguments[1]) : 0;
 }
 
+static pid_t number_at(const char *at)
+{
+    pid_t number = 0;
+    for (; *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (*at - '0');
+    return number;
+}
+
+/* The child of thread TID that the process calls PID, which is in a pid namespace; 0. */
+static pid_t child_called(struct finder *finder, pid_t tid, pid_t pid)
+{
+    char path[48];
+    char text[4096];
+    snprintf(path, sizeof path, "%d/children", (int)tid);
+    if (proc_read(finder->target->task_fd, path, text, sizeof text) <= 0)
+        return 0;
+    for (const char *at = text; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (inner_pid(finder->target, number_at(at)) == pid)
+            return number_at(at);
+    return 0;
+}
+
+/* The process that PID is out here; 0: not known. */
+static pid_t outer_child(struct finder *finder, const struct thread_sample *thread, pid_t pid)
+{
+    if (pid == 0 || !ids_are_nested(finder->target))
+        return pid;
+    pid_t found = child_called(finder, thread->tid, pid);
+    return found ? found : child_called(finder, finder->target->pid, pid);
+}
+
 /* The children of the thread's own, where the kernel lists them: "4711 (sh)". */
 static const char *children_text(struct finder *finder, const struct thread_sample *thread)
 {
@@ -113,9 +145,7 @@ static const char *children_text(struct finder *finder, const struct thread_samp
     snprintf(path, sizeof path, "%d/children", (int)thread->tid);
     if (proc_read(finder->target->task_fd, path, text, sizeof text) <= 0)
         return "";
-    int pid = 0;
-    for (const char *at = text; *at >= '0' && *at <= '9'; at++)
-        pid = pid * 10 + (*at - '0');
+    int pid = number_at(text);
     const char *name = pid ? process_name(finder, pid) : NULL;
     return name ? finder_text(finder, ": %d (%s)", pid, name) : "";
 }
@@ -131,13 +161,15 @@ void child_find(struct finder *finder, size_t index, const struct call *call)
             finder_text(finder, "child that has not called exec yet%s", children));
         return;
     }
+    bool is_one = pid != 0;
+    pid = outer_child(finder, thread, pid);
     wait->holder = pid;
     const char *name = pid ? process_name(finder, pid) : NULL;
     if (name)
         say(wait, WAIT_CHILD, finder_text(finder, "child %s", name),
             finder_text(finder, "child %s, process %d", name, (int)pid));
-    else if (pid)
-        say(wait, WAIT_CHILD, "child", finder_text(finder, "child %d", (int)pid));
+    else if (is_one)
+        say(wait, WAIT_CHILD, "child", pid ? finder_text(finder, "child %d", (int)pid) : "child");
     else
         say(wait, WAIT_CHILD, "any child",
             finder_text(finder, "any child%s", children_text(finder, thread)));

@@ -1,10 +1,13 @@
-/* knot.c: two threads that wait for each other's mutex, named left and right, and one that waits
- * for a mutex whose owner has ended; the first thread exits when all of them wait, with "exit". Its
- * descriptor 9 is opened by the thread that is called right. */
+/* knot.c: two threads that wait for each other's mutex, left and right; one that waits for a mutex
+ * whose owner has ended; and one that waits for a child, offspring. The first thread exits when all
+ * of them have begun, with "exit". Its descriptor 9 is opened by right. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER,
@@ -36,6 +39,20 @@ static void *right(void *unused)
     return unused;
 }
 
+static void *parent(void *unused)
+{
+    pthread_setname_np(pthread_self(), "parent");
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "offspring");
+        for (;;)
+            pause();
+    }
+    waitpid(child, NULL, 0);
+    return unused;
+}
+
 static void *ends(void *unused)
 {
     pthread_mutex_lock(&orphan);
@@ -51,12 +68,13 @@ static void *waits(void *unused)
 
 int main(int argc, char **argv)
 {
-    pthread_t threads[3], ended;
+    pthread_t threads[4], ended;
     pthread_barrier_init(&both, NULL, 2);
     if (pthread_create(&ended, NULL, ends, NULL) || pthread_join(ended, NULL) ||
         pthread_create(&threads[0], NULL, left, NULL) ||
         pthread_create(&threads[1], NULL, right, NULL) ||
-        pthread_create(&threads[2], NULL, waits, NULL))
+        pthread_create(&threads[2], NULL, waits, NULL) ||
+        pthread_create(&threads[3], NULL, parent, NULL))
         return 2;
     if (argc > 1 && strcmp(argv[1], "exit") == 0)
         pthread_exit(NULL);
