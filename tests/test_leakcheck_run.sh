@@ -152,7 +152,7 @@ END_OF_C
 gcc -std=gnu11 -g -I"$SNAG_SOURCE/include" -L"$SNAG_BUILD/src" -Wl,-rpath,"$SNAG_BUILD/src" -o "$work/with_check" "$work/with_check.c" $(pkg-config --cflags --libs check) -lsnag ||
     fail "with_check.c does not compile"
 for mode in yes no; do
-    ends 1 env CK_FORK=$mode "$work/with_check"
+    ends 1 env CK_FORK=$mode CK_DEFAULT_TIMEOUT=120 "$work/with_check"
     says "snag: 1 leak: 1 descriptor"
     says "50%: Checks: 2, Failures: 1, Errors: 0"
     says "the test left 1 threads, descriptors or handles behind"

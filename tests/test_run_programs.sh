@@ -78,6 +78,50 @@ ends 0 env -i PATH="$PATH" LD_PRELOAD="$SNAG_BUILD/src/libsnag.so" SNAG_LISTEN=1
 says "$work/out" "^LD_PRELOAD=$SNAG_BUILD/src/libsnag.so$" "LD_PRELOAD of the user"
 says "$work/out" "^SNAG_LISTEN=127.0.0.1:0$" "SNAG_LISTEN of the user"
 
+# What the process becomes has the listener, at the same address; what it starts has not, nor has
+# what a static one starts.
+printf '#!/bin/sh\necho starts\nexec "$@"\n' >"$work/entry"
+chmod +x "$work/entry"
+service becomes "$snag" run --listen 127.0.0.1:0 --address-file "$work/address" "$work/entry" env nice bash -c 'exec "$0" -c "sh -c env; trap : USR1; read -r x < <(sleep 100)"' "$(command -v bash)"
+for ((i = 0; i < 300; i++)); do [ "$(grep -c 'listens on' "$work/becomes.log")" = 5 ] && grep -q ^PATH= "$work/becomes.log" && break; sleep 0.1; done
+[ "$(grep -c "(pid $process) listens on $address$" "$work/becomes.log")" = 5 ] || fail "what it becomes: $(cat "$work/becomes.log")"
+grep -qE "^(LD_PRELOAD|SNAG_PRELOAD|SNAG_LISTEN)" "$work/becomes.log" && fail "what it starts inherits: $(cat "$work/becomes.log")"
+get "http://$address/debug/threads" >"$work/threads" && says "$work/threads" "tid $process" "the threads of what it became"
+grep -qxF "$address" "$work/address" || fail "the address file says $(cat "$work/address")"
+end_services
+printf '#include <stdlib.h>\nint main(void) { return system("env | grep -e ^LD_PRELOAD= -e ^SNAG_PRELOAD") == 256 ? 3 : 4; }\n' >"$work/starts.c"
+cc -static -o "$work/starts" "$work/starts.c" 2>/dev/null || fail "starts.c does not compile"
+ends 3 "$snag" run --listen 127.0.0.1:0 "$work/entry" "$work/starts"
+cat >"$work/execs.c" <<'END'
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+extern char **environ;
+int main(int argc, char **argv)
+{
+    char *vector[] = { "sh", "-c", "exit 7", NULL };
+    int fd = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+    switch (atoi(argv[argc - 1])) {
+    case 0: execl("/bin/sh", "sh", "-c", "exit 7", NULL); break;
+    case 1: execlp("sh", "sh", "-c", "exit 7", NULL); break;
+    case 2: execle("/bin/sh", "sh", "-c", "exit $MINE", NULL, (char *[]){ "MINE=7", NULL }); break;
+    case 3: execv("/bin/sh", vector); break;
+    case 4: execvp("sh", vector); break;
+    case 5: execve("/bin/sh", vector, environ); break;
+    case 6: execvpe("sh", vector, environ); break;
+    case 7: fexecve(fd, vector, environ); break;
+    }
+    return 8;
+}
+END
+cc -D_GNU_SOURCE -o "$work/execs" "$work/execs.c" || fail "execs.c does not compile"
+for way in 0 1 2 3 4 5 6 7; do
+    ends 7 "$snag" run --listen 127.0.0.1:0 "$work/execs" "$way"
+    [ "$(grep -c "listens on" "$work/err")" = 2 ] || fail "exec, way $way: $(cat "$work/err")"
+    ends 7 "$snag" run --no-fds --children --listen 127.0.0.1:0 "$work/execs" "$way"
+done
+
 # What the auxiliary vector says is found behind the environment.
 cat >"$work/vector.c" <<'END'
 #include <elf.h>
@@ -142,7 +186,7 @@ END
 c++ -O1 -g -o "$work/throws" "$work/throws.cc" -pthread || fail "throws.cc does not compile"
 service throws "$snag" run --listen 127.0.0.1:0 "$work/throws"
 dumped throws 5
-says "$work/threads" "^[0-9]+ threads: " "the threads of C++"
+says "$work/threads" "^[0-9]+ threads?: " "the threads of C++"
 
 # Python: threads that wait and threads that work, children by fork and by exec.
 python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) # not a script that becomes it
@@ -271,7 +315,7 @@ END
     for mode in auto always; do
         service "cgo_$mode" env SNAG_SIGNAL=$mode "$snag" run --listen 127.0.0.1:0 "$work/cgo"
         dumped "cgo_$mode" 5
-        says "$work/threads" "^[0-9]+ threads: " "the threads of Go"
+        says "$work/threads" "^[0-9]+ threads?: " "the threads of Go"
     done
 fi
 

@@ -87,6 +87,7 @@ static void remember_address(void)
     bool has_own = pattern && strncmp(pattern, "unix:", 5) == 0 && strstr(pattern, "%p");
     snprintf(last_address, sizeof last_address, "%s", snag_address());
     snprintf(heirs_address, sizeof heirs_address, "%s", has_own ? pattern : last_address);
+    variables_tell_address(heirs_address);
 }
 
 static void say_address(const char *how)

@@ -6,6 +6,7 @@
  * of the environment, so that what the program starts is left alone; unless it was asked to be in
  * those as well. */
 #include "api/inside.h"
+#include "preload/execs.h"
 #include "preload/forks.h"
 #include "preload/leakcheck.h"
 #include "preload/listen.h"
@@ -33,4 +34,6 @@ __attribute__((constructor)) static void begin(void)
     listen_begin();
     if (listen_is_on())
         forks_watch(children);
+    if (listen_is_on() && !children)
+        execs_watch();
 }

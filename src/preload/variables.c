@@ -2,8 +2,10 @@
 #include "preload/variables.h"
 
 #include <elf.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +16,9 @@
 
 static char *kept[KEPT_MAX]; /* NAME=VALUE; NULL: no more */
 
+static char own_preload[2 * PATH_MAX]; /* our libraries, as LD_PRELOAD had them */
+static char listen_entry[256];         /* VARIABLE_LISTEN and the address */
+
 /* What follows NAME= in ENTRY, or NULL. */
 static char *value_in(char *entry, const char *name)
 {
@@ -21,9 +26,12 @@ static char *value_in(char *entry, const char *name)
     return strncmp(entry, name, length) == 0 && entry[length] == '=' ? entry + length + 1 : NULL;
 }
 
+static void keep_preload(void);
+
 void variables_keep(void)
 {
     size_t count = 0;
+    keep_preload();
     for (char **at = environ; at && *at && count < KEPT_MAX; at++)
         if (strncmp(*at, PREFIX, strlen(PREFIX)) == 0 && (kept[count] = strdup(*at)))
             count++;
@@ -75,6 +83,23 @@ static void leave_list(char *text)
     *to = 0;
 }
 
+/* The same list, the other part. */
+static void keep_preload(void)
+{
+    static const char separators[] = ": ";
+    const char *from = getenv("LD_PRELOAD");
+    size_t length = 0;
+    while (from && *from) {
+        size_t part = strcspn(from, separators);
+        size_t room = sizeof own_preload - length;
+        if (is_ours(from, from + part) && part + 2 < room)
+            length += (size_t)snprintf(own_preload + length, room, "%s%.*s", length ? ":" : "",
+                                       (int)part, from);
+        from += part;
+        from += strspn(from, separators);
+    }
+}
+
 static bool is_of_run(char *entry)
 {
     static const char *const names[] = { VARIABLE_WISH, VARIABLE_LISTEN, VARIABLE_ADDRESS_FILE,
@@ -114,4 +139,45 @@ void variables_leave_environment(void)
         return;
     *to = NULL;
     fill_with_pairs(to + 1, from);
+}
+
+void variables_tell_address(const char *address)
+{
+    snprintf(listen_entry, sizeof listen_entry, VARIABLE_LISTEN "=%s", address);
+}
+
+static char *kept_entry(const char *name)
+{
+    for (size_t i = 0; i < KEPT_MAX && kept[i]; i++)
+        if (value_in(kept[i], name))
+            return kept[i];
+    return NULL;
+}
+
+bool variables_for_exec(char *const *environment, char **result, char *text, size_t size)
+{
+    static char even[] = VARIABLE_EVEN "=1";
+    char *const ours[] = { kept_entry(VARIABLE_WISH), listen_entry,
+                           kept_entry(VARIABLE_ADDRESS_FILE) };
+    const char *others = "";
+    size_t count = 0;
+    for (; *environment; environment++) {
+        const char *list = value_in(*environment, "LD_PRELOAD");
+        if (list)
+            others = list;
+        else if (!is_of_run(*environment))
+            result[count++] = *environment;
+    }
+    size_t before = count;
+    int length = snprintf(text, size, "LD_PRELOAD=%s%s%s", own_preload, *others ? ":" : "", others);
+    if (length < 0 || (size_t)length >= size)
+        return false;
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (ours[i])
+            result[count++] = ours[i];
+    if ((count - before + !*others) % 2 != 0) /* LD_PRELOAD stays where there are others */
+        result[count++] = even;
+    result[count++] = text;
+    result[count] = NULL;
+    return true;
 }

@@ -6,6 +6,9 @@
 #ifndef SNAG_PRELOAD_VARIABLES_H
 #define SNAG_PRELOAD_VARIABLES_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 /* Keeps the variables whose names begin with SNAG_. */
 void variables_keep(void);
 
@@ -15,6 +18,14 @@ const char *variables_value(const char *name);
 
 /* Takes what `snag run` has set out of the environment. */
 void variables_leave_environment(void);
+
+/* For a program that this process becomes by exec: RESULT is ENVIRONMENT with what takes the
+ * libraries along, terminated; it has room for VARIABLES_MORE more entries than ENVIRONMENT. TEXT
+ * holds one of them. The listener is to be at the address that was told last. Safe in a signal
+ * handler; false when there is no room in TEXT. */
+#define VARIABLES_MORE 6
+bool variables_for_exec(char *const *environment, char **result, char *text, size_t size);
+void variables_tell_address(const char *address);
 
 /* ---- What `snag run` sets ---- */
 
