@@ -157,6 +157,7 @@ snag --help >&- 2>"$work/err"
 # What is opened does not take its place, and a program that is run finds it closed.
 snag dump "$shop" -o shop.pb.gz >&- 2>"$work/err" <&- || fail "a dump without stdout: $(cat "$work/err")"
 gzip -t shop.pb.gz || fail "a dump without stdout is no profile"
+lost collect diff shop.pb.gz shop.pb.gz
 snag run --no-fds ls /proc/self/fd >&- 2>"$work/err"
 grep -q 'Bad file descriptor' "$work/err" || fail "snag run without stdout: $(cat "$work/err")"
 
@@ -173,6 +174,7 @@ quiet()
 quiet --help
 quiet dump "$shop"
 quiet check -p build
+quiet collect diff shop.pb.gz shop.pb.gz
 [ -z "$(ls "$TMPDIR")" ] || fail "check leaves $(ls "$TMPDIR") behind"
 
 # ---- colours ----
