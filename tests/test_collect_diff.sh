@@ -150,6 +150,8 @@ says '^no stack has changed$'
 cp "$work/threads.b.pb.gz" "$work/dir/20261130T202106Z-web-1.pb.gz"
 diff_is 1 "$work/dir"
 says 'several instances' err
+diff_is 0 "$work/dir/20261130T202105Z.pb.gz" "$work/dir/nothing" "$work/dir/20261130T202106Z-web-1.pb.gz"
+cmp -s "$work/out" "$work/by_directory" || fail "of three files it is not the first and the last"
 
 # What is wrong is said in one line.
 wrong() # STATUS PATTERN ARGUMENT...

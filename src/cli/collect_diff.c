@@ -16,7 +16,9 @@ static const char help[] =
     "       snag collect diff [OPTION...] DIRECTORY\n"
     "\n"
     "What has grown from profile A to profile B, and what has shrunk, by stack. For\n"
-    "a directory that `snag collect` fills, A is the oldest in it and B the newest.\n"
+    "a directory that `snag collect` fills, A is the oldest in it and B the newest;\n"
+    "of more than two files, such as DIRECTORY/*-web_1.pb.gz, A is the first and B\n"
+    "the last.\n"
     "\n"
     "  --type TYPE   what is counted, such as blocked, age or unread; otherwise what\n"
     "                the profile says is its default\n"
@@ -89,10 +91,9 @@ static int read_arguments(char **arguments, struct request *request)
             int status = read_option(&at, request);
             if (status != STATUS_OK)
                 return status;
-        } else if (request->path_count < 2) {
-            request->paths[request->path_count++] = *at;
-        } else {
-            return option_misused(diff.name, "A and B", " are all; there are more arguments");
+        } else { /* of more than two, as a pattern of names gives them, the first and the last */
+            request->paths[request->path_count ? 1 : 0] = *at;
+            request->path_count = request->path_count ? 2 : 1;
         }
     }
     if (request->path_count == 0)

@@ -36,9 +36,9 @@ static int search(DIR *directory, enum diff_end end, char found[NAME_MAX + 1], c
             continue;
         if (*found && strcmp(instance_of(found), instance_of(entry->d_name)) != 0) {
             snprintf(why, size,
-                     "it holds profiles of several instances, such as %.80s and %.80s; "
-                     "name two files",
-                     found, entry->d_name);
+                     "it holds profiles of several instances, such as %.80s and %.80s: name those "
+                     "of one, *-INSTANCE%s",
+                     found, entry->d_name, ENDING);
             return -EINVAL;
         }
         int order = strcmp(entry->d_name, found);
