@@ -158,6 +158,7 @@ knot() # WHAT COMMAND...
     "$snag" dump "$target" | grep -q 'waiting for child offspring$' ||
         fail "$what: the child: $("$snag" dump "$target" | grep -A 3 'named parent')"
     "$snag" dump "$target" fds --debug 2 >"$work/fds"
+    grep -q 'not asked for the type' "$work/fds" && fail "$what: $(grep 'not asked' "$work/fds")"
     grep -q '^fd 9: .*/dev/null' "$work/fds" || fail "$what: no descriptor 9: $(head -n 5 "$work/fds")"
     gone
 }

@@ -4,7 +4,9 @@
  * need a server. fdinfo tells the mount on which the descriptor was opened (also when
  * it is hidden below another by now), mountinfo tells that mount's file system; only those on
  * the list of local ones, which keep an open file's inode in memory, are asked, and with
- * AT_STATX_DONT_SYNC. A mount that is not listed any more (umount -l) is not asked either. */
+ * AT_STATX_DONT_SYNC. A mount that is not listed any more (umount -l) is not asked either. What a
+ * container was handed from outside is on a mount that only we may see: the ids are the kernel's,
+ * so our own list is asked for what the process's does not have. */
 #include "sources/fds_types.h"
 
 #include "base/arena.h"
@@ -23,12 +25,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+struct mount_ids {
+    bool was_read;
+    long *list; /* ascending */
+    size_t count;
+};
+
 struct local_mounts {
     const struct fd_place *place;
     struct arena *arena;
-    bool was_read;
-    long *ids; /* ascending */
-    size_t count;
+    struct mount_ids theirs, ours;
 };
 
 static int compare_ids(const void *left, const void *right)
@@ -40,7 +46,7 @@ static int compare_ids(const void *left, const void *right)
 
 /* "36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw": the id, and behind the
  * separator the file system. Spaces in names are escaped there. */
-static void take_line(struct local_mounts *mounts, const char *line, const char *end)
+static void take_line(struct mount_ids *ids, const char *line, const char *end)
 {
     const char *separator = memmem(line, (size_t)(end - line), " - ", 3);
     if (!separator)
@@ -49,21 +55,27 @@ static void take_line(struct local_mounts *mounts, const char *line, const char 
     const char *behind = memchr(name, ' ', (size_t)(end - name));
     const char *id = line;
     if (behind && file_system_is_local(name, (size_t)(behind - name)))
-        mounts->ids[mounts->count++] = (long)fd_info_number(&id, 10);
+        ids->list[ids->count++] = (long)fd_info_number(&id, 10);
 }
 
-static void read_mounts(struct local_mounts *mounts)
+static void read_mounts(struct local_mounts *mounts, const char *file, struct mount_ids *ids)
 {
     char *text;
-    mounts->was_read = true;
-    if (proc_read_whole(mounts->place->task, "mountinfo", &text) < 0)
+    ids->was_read = true;
+    if (proc_read_whole(mounts->place->task, file, &text) < 0)
         return;
-    mounts->ids = arena_array(mounts->arena, fd_info_lines(text, ""), sizeof *mounts->ids);
+    ids->list = arena_array(mounts->arena, fd_info_lines(text, ""), sizeof *ids->list);
     const char *end;
-    for (const char *line = text; mounts->ids && (end = strchr(line, '\n')); line = end + 1)
-        take_line(mounts, line, end);
+    for (const char *line = text; ids->list && (end = strchr(line, '\n')); line = end + 1)
+        take_line(ids, line, end);
     free(text);
-    qsort(mounts->ids, mounts->count, sizeof *mounts->ids, compare_ids);
+    if (ids->count > 1)
+        qsort(ids->list, ids->count, sizeof *ids->list, compare_ids);
+}
+
+static bool holds(const struct mount_ids *ids, long id)
+{
+    return ids->count > 0 && bsearch(&id, ids->list, ids->count, sizeof *ids->list, compare_ids);
 }
 
 struct local_mounts *local_mounts_new(struct arena *arena, const struct fd_place *place)
@@ -76,10 +88,13 @@ struct local_mounts *local_mounts_new(struct arena *arena, const struct fd_place
 
 static bool may_be_asked(struct local_mounts *mounts, long id)
 {
-    if (!mounts->was_read)
-        read_mounts(mounts);
-    return mounts->count > 0 &&
-           bsearch(&id, mounts->ids, mounts->count, sizeof *mounts->ids, compare_ids);
+    if (!mounts->theirs.was_read)
+        read_mounts(mounts, "mountinfo", &mounts->theirs);
+    if (holds(&mounts->theirs, id))
+        return true;
+    if (!mounts->ours.was_read)
+        read_mounts(mounts, "/proc/thread-self/mountinfo", &mounts->ours);
+    return holds(&mounts->ours, id);
 }
 
 static const char *kind_of_mode(unsigned mode)
