@@ -129,10 +129,15 @@ static int find_type(const struct merge *merge, const char *wanted, size_t *type
     *type = merge->type_count - 1;
     if (!wanted)
         return STATUS_OK;
-    fprintf(stderr, "snag %s: the profiles do not count '%s', but", diff.name, wanted);
-    for (size_t i = 0; i < merge->type_count; i++)
-        fprintf(stderr, " %s", merge_text(merge, merge->types[i].type));
-    fputc('\n', stderr);
+    struct sink_buffer known;
+    sink_buffer_init(&known);
+    for (size_t i = 0; i < merge->type_count; i++) {
+        sink_puts(&known.sink, i > 0 ? " " : "");
+        sink_plain(&known.sink, merge_text(merge, merge->types[i].type));
+    }
+    complain(diff.name, "the profiles do not count '%s', but %s", wanted,
+             known.bytes ? known.bytes : "nothing");
+    sink_buffer_free(&known);
     return STATUS_USAGE;
 }
 
@@ -215,6 +220,9 @@ static int merge_files(struct merge *merge, char files[2][PATH_MAX], int64_t tim
             pprof_free(&profile);
         }
         if (status) {
+            for (char *c = why; *c; c++) /* some of it are the profile's words */
+                if ((unsigned char)*c < ' ' || *c == 0x7f)
+                    *c = '?';
             complain(diff.name, "%s: %s", files[i], why);
             return STATUS_FAILED;
         }
