@@ -69,11 +69,18 @@ static bool strings_end(Elf *elf)
     return true;
 }
 
+/* Where variables are, macros, names: libdw would read, and where they are compressed expand, all
+ * of it at once; in a C library that is a seventh of the whole. */
+static const char *const unused[] = { ".debug_loc",      ".debug_loclists", ".debug_macro",
+                                      ".debug_macinfo",  ".debug_frame",    ".debug_pubnames",
+                                      ".debug_pubtypes", ".debug_aranges",  NULL };
+
 struct debug_info *debug_info_new(Elf *elf)
 {
     struct debug_info *info = calloc(1, sizeof *info);
     if (!info)
         return NULL;
+    elf_file_hide(elf, unused);
     info->dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
     if (info->dwarf && strings_end(elf) && read_units(info) && info->count > 0)
         return info;

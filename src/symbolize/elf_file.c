@@ -327,6 +327,18 @@ Elf_Scn *elf_file_section(Elf *elf, const char *name)
     return NULL;
 }
 
+void elf_file_hide(Elf *elf, const char *const *names)
+{
+    for (; *names; names++) {
+        GElf_Shdr header;
+        Elf_Scn *section = elf_file_section(elf, *names);
+        if (!section || !gelf_getshdr(section, &header))
+            continue;
+        header.sh_type = SHT_NOBITS;
+        gelf_update_shdr(section, &header);
+    }
+}
+
 unsigned long long elf_file_size_of(Elf *elf, const char *prefix)
 {
     unsigned long long size = 0;

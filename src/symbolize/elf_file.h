@@ -31,6 +31,9 @@ void elf_file_close(struct elf_file *file);
 /* The section of ELF called NAME, NULL when there is none with content in the file. */
 Elf_Scn *elf_file_section(Elf *elf, const char *name);
 
+/* Makes the sections of ELF that are in NAMES, up to NULL, seem to be without content. */
+void elf_file_hide(Elf *elf, const char *const *names);
+
 /* Bytes in all sections of ELF whose names begin with PREFIX. */
 unsigned long long elf_file_size_of(Elf *elf, const char *prefix);
 
