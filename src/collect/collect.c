@@ -265,6 +265,18 @@ static int begin_push(struct collect *collect)
     return STATUS_USAGE;
 }
 
+/* Timers begin when they are set, not when the loop's round began: files are flushed in between. */
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    if (!config)
+        return NULL;
+    event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
 /* STATUS_OK, or the status to end with; what went wrong is said. */
 static int begin(struct collect *collect)
 {
@@ -272,7 +284,7 @@ static int begin(struct collect *collect)
     struct rounds *rounds = &collect->rounds;
     struct rounds_change change;
     char why[256] = "";
-    rounds->base = event_base_new();
+    rounds->base = make_base();
     collect->files = calloc(options->file_count + 1, sizeof *collect->files);
     if (!rounds->base || !collect->files || !add_events(collect)) {
         complain("collect", "no memory");

@@ -152,15 +152,16 @@ static bool feed_body(struct reply_reader *reader, struct evbuffer *input, bool 
     size_t room = reader->most - evbuffer_get_length(reader->body);
     if (is_bounded && length > reader->left)
         length = (size_t)reader->left;
-    if (length > room || (is_bounded && reader->left > room)) {
-        if (reader->status != 200) { /* enough to tell what it says */
-            evbuffer_remove_buffer(input, reader->body, length < room ? length : room);
-            reader->part = REPLY_END;
-            return true;
-        }
+    bool is_error = reader->status != 200;
+    if (!is_error && (length > room || (is_bounded && reader->left > room))) {
         outcome_set(outcome, OUTCOME_TOO_LARGE, "more than the %zu bytes allowed (--max-bytes)",
                     reader->most);
         return false;
+    }
+    if (is_error && length >= room) { /* enough to tell what it says */
+        evbuffer_remove_buffer(input, reader->body, room);
+        reader->part = REPLY_END;
+        return true;
     }
     *is_stuck = length == 0;
     evbuffer_remove_buffer(input, reader->body, length);

@@ -98,16 +98,30 @@ static int give_free_name(int folder, const char *temporary, time_t time, const 
     return status;
 }
 
+/* A new file, whose name goes to TEMPORARY: another collector may be at the same. A descriptor or
+ * a negative errno. */
+static int open_temporary(int folder, time_t time, const char *instance, char *temporary,
+                          size_t size)
+{
+    char name[STORED_NAME_SIZE];
+    int fd = -EEXIST;
+    for (unsigned number = 1; fd == -EEXIST && number <= NUMBERS_MOST; number++) {
+        stored_name_write(name, time, number, instance);
+        stored_name_temporary(temporary, size, name);
+        fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            fd = -errno;
+    }
+    return fd;
+}
+
 static int write_file(int folder, time_t time, const char *instance, const void *bytes,
                       size_t length)
 {
-    char name[STORED_NAME_SIZE];
     char temporary[STORED_NAME_SIZE + 8];
-    stored_name_write(name, time, 1, instance);
-    stored_name_temporary(temporary, sizeof temporary, name);
-    int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_temporary(folder, time, instance, temporary, sizeof temporary);
     if (fd < 0)
-        return -errno;
+        return fd;
     int status = write_all(fd, bytes, length);
     if (close(fd) != 0 && status == 0)
         status = -errno;
