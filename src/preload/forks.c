@@ -196,6 +196,18 @@ struct before_fork {
     sigset_t signals;
 };
 
+/* All but those that are to end a process, and those that tell of its own mistakes. */
+static void hold_signals(sigset_t *before)
+{
+    static const int others[] = { SIGTERM, SIGINT, SIGQUIT, SIGSEGV, SIGBUS,
+                                  SIGFPE,  SIGILL, SIGABRT, SIGTRAP, SIGSYS };
+    sigset_t held;
+    sigfillset(&held);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        sigdelset(&held, others[i]);
+    pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
 static struct before_fork before_fork(void)
 {
     struct before_fork before = { .process = getpid() };
@@ -203,9 +215,7 @@ static struct before_fork before_fork(void)
         before.is_heir = (line.listener == before.process || line.is_heir) && is_single_threaded();
     if (line.mode == LEFT_ALONE)
         return before;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before.signals);
+    hold_signals(&before.signals);
     fork_begins();
     return before;
 }
