@@ -374,3 +374,21 @@ bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offs
 }
 
 #endif
+
+bool code_only_returns(struct code *code, uint64_t address)
+{
+    enum { REX_B = 0x41, POP = 0x58, POP_LAST = 0x5f, POP_RSP = 0x5c, RET = 0xc3, REP = 0xf3 };
+    for (int i = 0; i < 8; i++) {
+        unsigned char bytes[2];
+        if (!code_read(code, address, bytes, sizeof bytes))
+            return false;
+        if (bytes[0] == RET || (bytes[0] == REP && bytes[1] == RET))
+            return true;
+        size_t prefix = bytes[0] == REX_B;
+        unsigned char opcode = bytes[prefix];
+        if (opcode < POP || opcode > POP_LAST || (!prefix && opcode == POP_RSP))
+            return false;
+        address += prefix + 1;
+    }
+    return false;
+}

@@ -55,6 +55,10 @@ struct stack_use {
 
 struct stack_use code_stack_use(struct code *code, uint64_t start, uint64_t end);
 
+/* Whether nothing but `pop` and a return is left to do from ADDRESS on: a callee-saved register
+ * that was popped before holds its caller's value. */
+bool code_only_returns(struct code *code, uint64_t address);
+
 /* Whether the function at ADDRESS begins by taking another stack: glibc's __start_context, where
  * makecontext lets a context begin. Nothing has called it. */
 bool code_is_context_start(struct code *code, uint64_t address);
@@ -65,7 +69,8 @@ bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offs
 
 /* The distance from the frame pointer down to the stack pointer in the body of the function at
  * START, if its first instructions, up to LIMIT, say so: `push %rbp; mov %rsp,%rbp; push ...;
- * sub $N,%rsp`, with others in between. FRAME_SIZE_UNKNOWN for any other beginning. In prologue.c. */
+ * sub $N,%rsp`, with others in between. FRAME_SIZE_UNKNOWN for any other beginning. In prologue.c.
+ */
 int32_t code_frame_size(struct code *code, uint64_t start, uint64_t limit);
 
 #endif

@@ -91,17 +91,32 @@ static bool find_cfa(struct unwinder *unwinder, const struct frame *frame, const
     return true;
 }
 
+/* Whether the frame was caught on its way out, when it had popped the register that TERM is about
+ * already. Tables then name the place where it was, below the stack pointer now, where the
+ * kernel's profiler does not copy. */
+static bool is_popped(struct unwinder *unwinder, const struct frame *frame, const struct term *term,
+                      uint64_t cfa)
+{
+    uint64_t base;
+    if (!frame->exact || frame->signal || term->kind != TERM_AT ||
+        (term->base != BASE_SP && term->base != BASE_CFA) ||
+        !base_value(frame, term->base, cfa, &base))
+        return false;
+    return base + (uint64_t)(int64_t)term->offset < frame->sp &&
+           code_only_returns(&unwinder->code, frame->ip);
+}
+
 static void restore_registers(struct unwinder *unwinder, const struct frame *frame,
                               const struct rule *rule, uint64_t cfa, struct frame *caller)
 {
     for (unsigned i = 0; i < SAVED_COUNT; i++) {
         const struct term *term = &rule->saved[i];
-        if (term->kind == TERM_SAME) {
+        if (term->kind != TERM_LOST && term->kind != TERM_SAME &&
+            term_value(unwinder, frame, term, cfa, &caller->saved[i])) {
+            caller->known |= KNOWN(i);
+        } else if (term->kind == TERM_SAME || is_popped(unwinder, frame, term, cfa)) {
             caller->saved[i] = frame->saved[i];
             caller->known |= frame->known & KNOWN(i);
-        } else if (term->kind != TERM_LOST &&
-                   term_value(unwinder, frame, term, cfa, &caller->saved[i])) {
-            caller->known |= KNOWN(i);
         }
     }
 }
@@ -255,6 +270,14 @@ static void add_frame(struct path *path, const struct frame *frame)
     path->frames[path->count++] = frame->ip | (frame->exact ? FRAME_EXACT : 0);
 }
 
+/* A copy with all registers and nothing below the stack pointer: what gets lost was saved there,
+ * and guessing it from the stack is for those who were blocked. */
+static bool lacks_red_zone(const struct stack_copy *copy)
+{
+    return !copy->live && copy->low >= copy->registers.sp &&
+           copy->registers.known == KNOWN(SAVED_COUNT) - 1;
+}
+
 static void end_partial(struct path *path, const char *why)
 {
     path->partial = why;
@@ -310,6 +333,10 @@ static bool walk_frame(struct unwinder *unwinder, struct frame *frame, struct pa
     if (rule.kind != RULE_STEP)
         return walk_untabled(unwinder, frame, &rule, path);
     if (rule.cfa.base == SAVED_RBP && base_is_missing(frame, SAVED_RBP) && !path->trial) {
+        if (lacks_red_zone(unwinder->copy)) {
+            end_partial(path, "a register was saved below the copy of the stack");
+            return false;
+        }
         recover_frame_pointer(unwinder, frame, &rule, path);
         return false;
     }
