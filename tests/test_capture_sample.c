@@ -11,8 +11,10 @@
 #include "base/sink.h"
 #include "base/target.h"
 #include "capture/capture.h"
+#include "modules/modules.h"
 #include "reports/reports.h"
 #include "symbolize/symbolize.h"
+#include "unwind/unwind.h"
 #include "workers.h"
 
 #include <errno.h>
@@ -429,6 +431,77 @@ static void test_threads_end_while_watched(void **state)
     end_process(pid);
 }
 
+/* ---- what is not in the copy ---- */
+
+#if defined(__x86_64__)
+/* As compilers write them: a function that has popped what it saved (its table goes on to name the
+ * places), one whose frame hangs on the frame pointer, and the outermost. */
+__asm__(".text\n"
+        ".type on_its_way_out, @function\n"
+        "on_its_way_out:\n    .cfi_startproc\n"
+        "    push %rbp\n    .cfi_def_cfa_offset 16\n    .cfi_offset %rbp, -16\n"
+        "    pop %rbp\n    .cfi_def_cfa_offset 8\n"
+        "out_popped:\n"
+        "    mov %rbp, %rax\n"
+        "out_returns:\n"
+        "    ret\n    .cfi_endproc\n    .size on_its_way_out, . - on_its_way_out\n"
+        ".type framed, @function\n"
+        "framed:\n    .cfi_startproc\n"
+        "    push %rbp\n    .cfi_def_cfa_offset 16\n    .cfi_offset %rbp, -16\n"
+        "    mov %rsp, %rbp\n    .cfi_def_cfa_register %rbp\n"
+        "    sub $32, %rsp\n"
+        "    call on_its_way_out\n"
+        "framed_goes_on:\n"
+        "    leave\n    .cfi_def_cfa %rsp, 8\n"
+        "    ret\n    .cfi_endproc\n    .size framed, . - framed\n"
+        ".type outermost, @function\n"
+        "outermost:\n    .cfi_startproc\n    .cfi_undefined %rip\n"
+        "    call framed\n"
+        "outermost_goes_on:\n"
+        "    hlt\n    .cfi_endproc\n    .size outermost, . - outermost\n");
+extern const char out_popped[], out_returns[], framed_goes_on[], outermost_goes_on[];
+
+/* The stack at IP, as the profiler copies it: nothing below the stack pointer. */
+static void unwind_at(const char *ip, struct stack_trace *trace)
+{
+    uint64_t words[8] = { (uintptr_t)framed_goes_on };
+    struct target target;
+    words[5] = 0; /* the frame pointer of the outermost */
+    words[6] = (uintptr_t)outermost_goes_on;
+    struct stack_copy copy = { .low = (uintptr_t)words,
+                               .length = sizeof words,
+                               .bytes = (unsigned char *)words };
+    copy.registers.ip = (uintptr_t)ip;
+    copy.registers.sp = (uintptr_t)words;
+    copy.registers.saved[SAVED_RBP] = (uintptr_t)&words[5];
+    copy.registers.known = (1u << SAVED_COUNT) - 1;
+    assert_int_equal(target_open(&target, 0), 0);
+    struct modules *modules = modules_new(&target);
+    assert_int_equal(modules_refresh(modules), 0);
+    struct unwinder *unwinder = unwinder_new(&target, modules);
+    unwind_stack(unwinder, &copy, trace);
+    unwinder_free(unwinder);
+    modules_free(modules);
+    target_close(&target);
+}
+#endif
+
+static void test_a_popped_register_is_the_callers(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    static struct stack_trace trace;
+    unwind_at(out_returns, &trace);
+    assert_null(trace.partial);
+    assert_int_equal(trace.count, 3);
+    assert_true(frame_address(trace.frames[1]) == (uintptr_t)framed_goes_on);
+    assert_true(frame_address(trace.frames[2]) == (uintptr_t)outermost_goes_on);
+    unwind_at(out_popped, &trace); /* what follows is not only a return: it is not believed */
+    assert_string_equal(trace.partial, "a register was saved below the copy of the stack");
+    assert_int_equal(trace.count, 2);
+#endif
+}
+
 int main(void)
 {
 #if !defined(__x86_64__)
@@ -441,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_few_descriptors),
         cmocka_unit_test(test_what_is_refused_is_said),
         cmocka_unit_test(test_threads_end_while_watched),
+        cmocka_unit_test(test_a_popped_register_is_the_callers),
     };
     signal(SIGPIPE, SIG_IGN);
     symbolizer_prepare();
