@@ -442,6 +442,8 @@ __asm__(".text\n"
         "    push %rbp\n    .cfi_def_cfa_offset 16\n    .cfi_offset %rbp, -16\n"
         "    pop %rbp\n    .cfi_def_cfa_offset 8\n"
         "out_popped:\n"
+        "    mov %rax, %rbp\n"
+        "out_computes:\n"
         "    mov %rbp, %rax\n"
         "out_returns:\n"
         "    ret\n    .cfi_endproc\n    .size on_its_way_out, . - on_its_way_out\n"
@@ -459,7 +461,8 @@ __asm__(".text\n"
         "    call framed\n"
         "outermost_goes_on:\n"
         "    hlt\n    .cfi_endproc\n    .size outermost, . - outermost\n");
-extern const char out_popped[], out_returns[], framed_goes_on[], outermost_goes_on[];
+extern const char out_popped[], out_computes[], out_returns[], framed_goes_on[],
+    outermost_goes_on[];
 
 /* The stack at IP, as the profiler copies it: nothing below the stack pointer. */
 static void unwind_at(const char *ip, struct stack_trace *trace)
@@ -491,12 +494,15 @@ static void test_a_popped_register_is_the_callers(void **state)
     (void)state;
 #if defined(__x86_64__)
     static struct stack_trace trace;
-    unwind_at(out_returns, &trace);
-    assert_null(trace.partial);
-    assert_int_equal(trace.count, 3);
-    assert_true(frame_address(trace.frames[1]) == (uintptr_t)framed_goes_on);
-    assert_true(frame_address(trace.frames[2]) == (uintptr_t)outermost_goes_on);
-    unwind_at(out_popped, &trace); /* what follows is not only a return: it is not believed */
+    const char *const whole[] = { out_computes, out_returns };
+    for (int i = 0; i < 2; i++) {
+        unwind_at(whole[i], &trace);
+        assert_null(trace.partial);
+        assert_int_equal(trace.count, 3);
+        assert_true(frame_address(trace.frames[1]) == (uintptr_t)framed_goes_on);
+        assert_true(frame_address(trace.frames[2]) == (uintptr_t)outermost_goes_on);
+    }
+    unwind_at(out_popped, &trace); /* what follows changes it: it is not believed */
     assert_string_equal(trace.partial, "a register was saved below the copy of the stack");
     assert_int_equal(trace.count, 2);
 #endif

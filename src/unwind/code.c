@@ -375,13 +375,35 @@ bool code_call_operand(struct code *code, uint64_t return_address, int32_t *offs
 
 #endif
 
+/* The length of a `mov`, `add`, `sub`, `and`, `or` or `xor` between registers that changes none
+ * that is callee-saved; 0: BYTES are something else. */
+static size_t harmless_length(const unsigned char *bytes)
+{
+    static const unsigned char opcodes[] = { 0x89, 0x01, 0x29, 0x21, 0x09, 0x31 };
+    enum { REX_W = 0x48, TO_REGISTER = 2, RBX = 3, RBP = 5 }; /* 4, between them, is RSP */
+    size_t prefix = bytes[0] == REX_W;
+    unsigned char opcode = bytes[prefix];
+    unsigned char operands = bytes[prefix + 1];
+    unsigned target = opcode & TO_REGISTER ? operands >> 3 & 7 : operands & 7;
+    if (operands >> 6 != 3 || (target >= RBX && target <= RBP))
+        return 0;
+    for (size_t i = 0; i < sizeof opcodes; i++)
+        if ((opcode & ~TO_REGISTER) == opcodes[i])
+            return prefix + 2;
+    return 0;
+}
+
 bool code_only_returns(struct code *code, uint64_t address)
 {
     enum { REX_B = 0x41, POP = 0x58, POP_LAST = 0x5f, POP_RSP = 0x5c, RET = 0xc3, REP = 0xf3 };
     for (int i = 0; i < 8; i++) {
-        unsigned char bytes[2];
+        unsigned char bytes[3];
         if (!code_read(code, address, bytes, sizeof bytes))
             return false;
+        size_t harmless = harmless_length(bytes);
+        address += harmless;
+        if (harmless > 0)
+            continue;
         if (bytes[0] == RET || (bytes[0] == REP && bytes[1] == RET))
             return true;
         size_t prefix = bytes[0] == REX_B;
