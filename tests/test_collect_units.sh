@@ -24,12 +24,15 @@ for unit in snag-collect snag-collect-once; do
         [ -n "$exposure" ] && { [ "$exposure" -le 2 ] || fail "$unit: $(tail -n 1 "$work/security")"; }
 done
 
-# The command as the unit starts it, and the sample of a targets file, which names nobody who is there.
+# The command as the unit starts it, and the sample of a targets file: its targets, on ports of this
+# machine where nobody listens.
 mkdir "$work/state"
+sed 's/10\.0\.0\.\([0-9]*\):[0-9]*/127.0.0.\1:1/g; s/127\.0\.0\.1:[0-9]*/127.0.0.1:1/; s/gateway\.example:[0-9]*/127.0.0.1:1/' \
+    "$prefix/share/snag/targets.json" >"$work/targets.json"
 line=$(sed -n 's/^ExecStart=//p' "$units/snag-collect-once.service")
 line=${line//'${STATE_DIRECTORY}'/$work/state}
 line=${line//'$SNAG_COLLECT_OPTIONS'/--timeout 1s}
-line=${line//\/etc\/snag\/targets.json/$prefix/share/snag/targets.json}
+line=${line//\/etc\/snag\/targets.json/$work/targets.json}
 status=0
 $line >/dev/null 2>"$work/err" || status=$?
 [ "$status" = 1 ] || fail "the sample: status $status: $(cat "$work/err")"
