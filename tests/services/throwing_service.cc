@@ -68,7 +68,7 @@ static void serve_connection(int connection)
         size_t start = text.find(' ') + 1;
         std::string body = answer_of(text.substr(start, text.find(' ', start) - start));
         text.erase(0, end + 4);
-        std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        std::string reply = "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
         if (write(connection, reply.data(), reply.size()) != static_cast<ssize_t>(reply.size()))
             break;
     }
