@@ -278,11 +278,14 @@ collect killed 0 --once "s=$good"
 [ -z "$(find killed -name '*.tmp')" ] || fail "half files of a killed one stay"
 
 # ---- a full disk costs one line ----
-(ulimit -f 0 && exec "$snag" collect -d disk --once "${targets[@]:20:5}") 2>&1 | cat >disk.err
-says disk 'Z cannot write disk/good/threads: File too large \(this profile and maybe others\)$'
-says disk 'Z 15 profiles could not be written$'
-[ "$(wc -l <disk.err)" = 3 ] || { fail "a full disk: not one line"; cat disk.err; }
-[ "$(files disk)" = 0 ] || fail "a full disk leaves half files"
+# Under ThreadSanitizer nothing at all starts that may write no file.
+if (ulimit -f 0 && exec "$snag" --version) 2>&1 | grep -q '^snag'; then
+    (ulimit -f 0 && exec "$snag" collect -d disk --once "${targets[@]:20:5}") 2>&1 | cat >disk.err
+    says disk 'Z cannot write disk/good/threads: File too large \(this profile and maybe others\)$'
+    says disk 'Z 15 profiles could not be written$'
+    [ "$(wc -l <disk.err)" = 3 ] || { fail "a full disk: not one line"; cat disk.err; }
+    [ "$(files disk)" = 0 ] || fail "a full disk leaves half files"
+fi
 
 # ---- a terminal ----
 script -qfec "exec $snag collect -d tty --interval 1s b=$good" tty.log >/dev/null </dev/null &
