@@ -58,7 +58,7 @@ sums=$(sql 'select (select sum(abalance) from pgbench_accounts), (select sum(bba
                    (select sum(tbalance) from pgbench_tellers), (select sum(delta) from pgbench_history)')
 [ "$(tr '|' '\n' <<<"$sums" | sort -u | wc -l)" -eq 1 ] && [ -n "$sums" ] || fail "the accounts do not agree: $sums"
 
-at=0 expect postgres __libc_start_main main PostmasterMain
+at=0 expect postgres '__libc_start.*' main PostmasterMain
 at=1 expect postgres main PostmasterMain PostgresMain
 at=2 expect postgres main PostmasterMain WalWriterMain
 at=0 check_pprof PostmasterMain
