@@ -3,9 +3,9 @@
  * The order of things: the table is read; each file goes through the preprocessor; what the
  * project's own headers say (SNAG_RELEASED_BY) joins the table; each file is written again as a
  * model for each analyzer; the analyzers run, side by side; their answers become one list. */
-#include "cli/check.h"
+#include "check/check.h"
 #include "cli/commands.h"
-#include "cli/options.h"
+#include "tool/options.h"
 
 #include <errno.h>
 #include <ftw.h>

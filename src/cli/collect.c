@@ -2,8 +2,8 @@
 #include "collect/collect.h"
 
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "collect/diff.h"
+#include "tool/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* collect_diff.c: `snag collect diff`: the command line; see collect/diff.h. */
 #include "base/sink.h"
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "collect/diff.h"
 #include "collect/pprof_merge.h"
+#include "tool/options.h"
 
 #include <errno.h>
 #include <stdio.h>

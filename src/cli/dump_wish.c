@@ -5,7 +5,7 @@
  * asked for is known only when the profile is, which may be an inventory of the process's. */
 #include "cli/commands.h"
 #include "cli/dump.h"
-#include "cli/options.h"
+#include "tool/options.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,15 +3,14 @@
  * Results go to stdout and everything else to stderr. What did not get out (a full disk) is a
  * failure of every command, found when stdout is closed; a reader that has gone is its own
  * affair. */
-#include "cli/colour.h"
 #include "cli/commands.h"
-#include "cli/guess.h"
+#include "tool/colour.h"
+#include "tool/guess.h"
 
 #include <snag/snag.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,17 +21,6 @@ static const struct command *const commands[] = { &dump_command, &run_command, &
                                                   &check_command };
 
 #define COUNT (sizeof commands / sizeof *commands)
-
-void complain(const char *command, const char *format, ...)
-{
-    va_list arguments;
-    fprintf(stderr, "%ssnag%s%s:%s ", colour(stderr, COLOUR_BOLD), command ? " " : "",
-            command ? command : "", colour(stderr, COLOUR_OFF));
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-}
 
 static void help(FILE *to)
 {

@@ -3,9 +3,9 @@
  * Sets the environment and becomes the program: the libraries are put into it
  * by the loader, and libsnag-preload does the rest from within. */
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/program.h"
 #include "preload/variables.h"
+#include "tool/options.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,11 +2,11 @@
  * collect.h. */
 #include "collect/collect.h"
 
-#include "cli/commands.h"
 #include "collect/file_sd.h"
 #include "collect/push.h"
 #include "collect/retention.h"
 #include "collect/rounds.h"
+#include "tool/command.h"
 
 #include <errno.h>
 #include <event2/event.h>

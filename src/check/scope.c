@@ -1,8 +1,8 @@
-/* check_scope.c: what must be known of a function before it is written.
+/* scope.c: what must be known of a function before it is written.
  *
  * Objects (a regex_t, a z_stream) are followed by a variable of ours beside each, so only those are
  * that the function keeps to itself. Holders are variables that get a pointer from a maker. */
-#include "cli/check_model.h"
+#include "check/model.h"
 
 #include <stdlib.h>
 #include <string.h>

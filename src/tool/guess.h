@@ -1,6 +1,6 @@
 /* guess.h: which of the words that exist a mistyped one was to be. */
-#ifndef SNAG_CLI_GUESS_H
-#define SNAG_CLI_GUESS_H
+#ifndef SNAG_TOOL_GUESS_H
+#define SNAG_TOOL_GUESS_H
 
 #include <stddef.h>
 

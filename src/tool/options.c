@@ -1,7 +1,7 @@
 /* options.c: the options of a command; see options.h. */
-#include "cli/options.h"
+#include "tool/options.h"
 
-#include "cli/guess.h"
+#include "tool/guess.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* options.h: the options of a command, read one by one. */
-#ifndef SNAG_CLI_OPTIONS_H
-#define SNAG_CLI_OPTIONS_H
+#ifndef SNAG_TOOL_OPTIONS_H
+#define SNAG_TOOL_OPTIONS_H
 
-#include "cli/commands.h"
+#include "tool/command.h"
 
 #include <stdbool.h>
 

@@ -1,9 +1,9 @@
-/* check_model.c: a file's text again, with each making and releasing spelled for an analyzer.
+/* model.c: a file's text again, with each making and releasing spelled for an analyzer.
  *
  * An analyzer follows memory, or a handle that it has a checker for, along every path. So each call
- * in a function of the project is written as what it means to it (check_makers.c, check_calls.c);
+ * in a function of the project is written as what it means to it (makers.c, calls.c);
  * everything else is copied. */
-#include "cli/check_model.h"
+#include "check/model.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-/* check_table.c: the table of who makes and who releases, read from text.
+/* table.c: the table of who makes and who releases, read from text.
  *
  * The form is described at the head of src/check/resources.txt. The shipped table comes first, then
  * the project's own file, then what its headers say: a later row of the same maker replaces an
  * earlier one, except that annotations add up (each names one way to release). */
-#include "cli/check.h"
-#include "cli/commands.h"
+#include "check/check.h"
+#include "tool/command.h"
 
 #include <errno.h>
 #include <stdlib.h>

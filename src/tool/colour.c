@@ -2,7 +2,7 @@
  *
  * A stream is coloured when it is a terminal that is not "dumb", unless NO_COLOR is set to anything
  * (no-color.org). CLICOLOR_FORCE colours a pipe, too, as for `less -R`; NO_COLOR wins. */
-#include "cli/colour.h"
+#include "tool/colour.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* check_sarif.c: the findings as SARIF 2.1.0, for code hosts and editors. */
-#include "cli/check.h"
+/* sarif.c: the findings as SARIF 2.1.0, for code hosts and editors. */
+#include "check/check.h"
 
 #include <snag/snag.h>
 

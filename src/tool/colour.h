@@ -3,8 +3,8 @@
  *     fprintf(to, "%s%s%s: ...", colour(to, COLOUR_BOLD), name, colour(to, COLOUR_OFF));
  *
  * The text is the same with and without: no fact is told by a colour alone. */
-#ifndef SNAG_CLI_COLOUR_H
-#define SNAG_CLI_COLOUR_H
+#ifndef SNAG_TOOL_COLOUR_H
+#define SNAG_TOOL_COLOUR_H
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
-/* check_text.c: strings, lists and whole files, for a command that runs a few seconds.
+/* text.c: strings, lists and whole files, for a command that runs a few seconds.
  *
  * Memory that runs out ends the command with status 2: there is nothing to give back then. */
-#include "cli/check.h"
-#include "cli/commands.h"
+#include "check/check.h"
+#include "tool/command.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
-/* check_jobs.c: other programs, side by side and never for long.
+/* jobs.c: other programs, side by side and never for long.
  *
  * Each is the head of a process group of its own, so that ending a compiler's driver ends what
  * it started. A program that takes too much memory fails alone: its address space is bounded. */
-#include "cli/check.h"
-#include "cli/commands.h"
+#include "check/check.h"
+#include "tool/command.h"
 
 #include <errno.h>
 #include <fcntl.h>

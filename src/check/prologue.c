@@ -1,10 +1,10 @@
-/* check_prologue.c: what a model's own names mean to an analyzer.
+/* prologue.c: what a model's own names mean to an analyzer.
  *
  * To clang a pointer resource is memory (ownership attributes, as malloc and free have them), and a
  * number is a handle (its checker of Fuchsia's handles follows any int that is called so). A
  * number is -1 or above 2, never in between, so that a test for either is understood. To gcc a
  * pointer resource is memory with deallocators of its own (the malloc attribute). */
-#include "cli/check.h"
+#include "check/check.h"
 
 #include <stdlib.h>
 #include <string.h>

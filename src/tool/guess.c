@@ -3,7 +3,7 @@
  * Near is: one letter wrong, missing, too many or swapped with its neighbour, in a longer word two;
  * or a beginning of it. The distance is Damerau and Levenshtein's, in the form that changes no
  * place twice (optimal string alignment). */
-#include "cli/guess.h"
+#include "tool/guess.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,11 +1,11 @@
-/* check_makers.c: calls that make and calls that release, as the analyzer is to read them.
+/* makers.c: calls that make and calls that release, as the analyzer is to read them.
  *
  *     f = fopen(path, "r")    f = ((__typeof__(fopen(path, "r")))((void)(path), (void)("r"),
  * __snag_made_7())) pipe(fds)               ({ ... fds[0] and fds[1] get __snag_fd_8() and 9, or
  * none does ... }) fclose(f)               ((__typeof__(fclose(f)))(__snag_put_2(f)))
  *
- * The numbers are those of the sites and releasers; check_prologue.c says what the names mean. */
-#include "cli/check_model.h"
+ * The numbers are those of the sites and releasers; prologue.c says what the names mean. */
+#include "check/model.h"
 
 #include <stdlib.h>
 #include <string.h>

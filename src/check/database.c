@@ -1,9 +1,9 @@
-/* check_database.c: compile_commands.json: which files, by which options.
+/* database.c: compile_commands.json: which files, by which options.
  *
  * Kept of a command line is what decides what the source means: macros, include
  * directories, the standard, the word size. Warnings and code generation are not ours. */
-#include "cli/check.h"
-#include "cli/commands.h"
+#include "check/check.h"
+#include "tool/command.h"
 
 #include <errno.h>
 #include <json-c/json.h>

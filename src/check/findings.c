@@ -1,12 +1,12 @@
-/* check_findings.c: what all the tools found, once.
+/* findings.c: what all the tools found, once.
  *
  * Two findings are one when they are of the same kind, in the same function, about what the same
  * line made (or, where a tool did not say, the same variable), and near each other or from
  * different tools: each tool names the line of the loss a little differently. A line that says
  * "snag: ignore" silences what would be found on it, or about what it made; so does such a line
  * right above. */
-#include "cli/check.h"
-#include "cli/colour.h"
+#include "check/check.h"
+#include "tool/colour.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-/* check_tokens.c: what a preprocessor wrote, as tokens that know where they came from.
+/* tokens.c: what a preprocessor wrote, as tokens that know where they came from.
  *
  * Line markers (# 12 "file.c" 1 3) give file, line and whether it is a header of the system; they
  * stay in the text, between the tokens, so that whoever copies the text keeps them. */
-#include "cli/check.h"
+#include "check/check.h"
 
 #include <stdlib.h>
 #include <string.h>

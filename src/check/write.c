@@ -1,10 +1,10 @@
-/* check_write.c: what the writers of a model stand on: text, tokens, the arguments of a call, and
+/* write.c: what the writers of a model stand on: text, tokens, the arguments of a call, and
  * what becomes of its result.
  *
  * Lines stay what they are: what stands between two tokens (newlines, line markers) is written
  * once, before the second of them (writer_gap). What is written a second time is written in one
  * line (writer_raw). */
-#include "cli/check_model.h"
+#include "check/model.h"
 
 #include <stdlib.h>
 #include <string.h>

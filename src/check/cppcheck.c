@@ -1,9 +1,9 @@
-/* check_cppcheck.c: cppcheck with a library file made of the table.
+/* cppcheck.c: cppcheck with a library file made of the table.
  *
  * It reads the source itself, not a model, and knows a resource by allocation and deallocation
  * functions. It names the variable that is lost; which call made it is looked up among the sites.
  */
-#include "cli/check.h"
+#include "check/check.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/* check_gcc.c: gcc's static analyzer (-fanalyzer) on its model of a file.
+/* gcc.c: gcc's static analyzer (-fanalyzer) on its model of a file.
  *
  * Pointers are followed by the malloc attribute, which names for each maker those who release.
  * Numbers are left as they are written: gcc 13 and later know the descriptors of the C library by
  * themselves. It prints JSON, with places as the line markers say. */
-#include "cli/check.h"
+#include "check/check.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>

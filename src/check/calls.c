@@ -1,8 +1,8 @@
-/* check_calls.c: calls of everything else: who keeps what it is given?
+/* calls.c: calls of everything else: who keeps what it is given?
  *
  * A function of this file is followed. One of a system's header, or that the table says to borrow,
  * keeps nothing. One that the table says to take, or that nobody knows, owns it from then on. */
-#include "cli/check_model.h"
+#include "check/model.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/* check_model.h: among the writers of a model: check_model.c, check_calls.c, check_makers.c,
- * check_scope.c upon check_write.c. */
-#ifndef SNAG_CLI_CHECK_MODEL_H
-#define SNAG_CLI_CHECK_MODEL_H
+/* model.h: among the writers of a model: model.c, calls.c, makers.c,
+ * scope.c upon write.c. */
+#ifndef SNAG_CHECK_MODEL_H
+#define SNAG_CHECK_MODEL_H
 
-#include "cli/check.h"
+#include "check/check.h"
 
 struct arguments {
     size_t count;
@@ -25,7 +25,7 @@ struct writer {
     struct scope scope;
 };
 
-/* ---- check_write.c ---- */
+/* ---- write.c ---- */
 
 bool writer_is(const struct writer *writer, size_t token, const char *text);
 char *writer_word(const struct writer *writer, size_t token);
@@ -46,7 +46,7 @@ bool writer_is_call(const struct writer *writer, size_t i, size_t end);
 /* The name in an argument that is `&name`, maybe in parentheses (macros); 0: it is another. */
 size_t writer_object(const struct writer *writer, const struct arguments *arguments, int argument);
 
-/* ---- check_makers.c ---- */
+/* ---- makers.c ---- */
 
 /* False: nothing was written, as it is no making or releasing that can be followed. */
 bool writer_maker(struct writer *writer, size_t name, const struct arguments *arguments,
@@ -60,7 +60,7 @@ void writer_argument(struct writer *writer, const struct arguments *arguments, i
 void writer_given(struct writer *writer, const struct arguments *arguments, size_t number,
                   bool is_taken);
 
-/* ---- check_calls.c, check_scope.c, check_model.c ---- */
+/* ---- calls.c, scope.c, model.c ---- */
 
 void writer_call(struct writer *writer, size_t name);
 /* What the function holds; the writer is in it from then on. */

@@ -1,19 +1,19 @@
-/* check.h: the parts of `snag check`, each a check_*.c of this folder.
+/* check.h: the parts of `snag check`; the command itself is cli/check.c.
  *
- *   table      what resources there are            check_table.c
- *   commands   what is compiled, and how           check_database.c
- *   jobs       processes side by side, bounded     check_jobs.c
- *   unit       one file after the preprocessor     check_tokens.c, check_unit.c
+ *   table      what resources there are            table.c
+ *   commands   what is compiled, and how           database.c
+ *   jobs       processes side by side, bounded     jobs.c
+ *   unit       one file after the preprocessor     tokens.c, unit.c
  *   model      the same with every making and releasing spelled for an analyzer
- *                                                  check_model.h, check_prologue.c
- *   tools      what each is asked and answers      check_clang.c, check_gcc.c,
- *                                                  check_cppcheck.c, check_spatch.c
- *   findings   one list, without duplicates        check_findings.c, check_sarif.c
+ *                                                  model.h, prologue.c
+ *   tools      what each is asked and answers      clang.c, gcc.c,
+ *                                                  cppcheck.c, spatch.c
+ *   findings   one list, without duplicates        findings.c, sarif.c
  *
  * All memory lives until the command ends, which is soon: nothing is freed but what
  * is large and made once a file. */
-#ifndef SNAG_CLI_CHECK_H
-#define SNAG_CLI_CHECK_H
+#ifndef SNAG_CHECK_CHECK_H
+#define SNAG_CHECK_CHECK_H
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@
 
 #define RELEASERS_MAX 8
 
-/* ---- memory and text: check_text.c ---- */
+/* ---- memory and text: text.c ---- */
 
 /* These end the program with one line when there is no memory. */
 void *checked_alloc(size_t size);
@@ -46,7 +46,7 @@ struct list {
 void list_add(struct list *list, void *item);
 bool list_has_text(const struct list *list, const char *text);
 
-/* ---- table: check_table.c ---- */
+/* ---- table: table.c ---- */
 
 enum where { BY_RETURN, BY_ARGUMENT, BY_OBJECT };
 enum fails {
@@ -101,7 +101,7 @@ int table_kept(const struct table *table, const char *name); /* an argument, or 
 bool table_borrows(const struct table *table, const char *name);
 bool table_ends(const struct table *table, const char *name);
 
-/* ---- compile_commands.json: check_database.c ---- */
+/* ---- compile_commands.json: database.c ---- */
 
 struct compilation {
     const char *directory;
@@ -113,7 +113,7 @@ struct compilation {
 /* Adds what is compiled in C. False after a line on stderr. SKIPPED counts other languages. */
 bool database_read(const char *build, struct list *compilations, size_t *skipped);
 
-/* ---- processes: check_jobs.c ---- */
+/* ---- processes: jobs.c ---- */
 
 struct job {
     struct list arguments; /* ends with NULL once started */
@@ -137,7 +137,7 @@ void jobs_end_on_signal(void);
 bool jobs_ended(void);
 bool program_installed(const char *name);
 
-/* ---- one file after the preprocessor: check_tokens.c, check_unit.c ---- */
+/* ---- one file after the preprocessor: tokens.c, unit.c ---- */
 
 enum token_kind { TOKEN_WORD, TOKEN_NUMBER, TOKEN_STRING, TOKEN_SIGN };
 
@@ -180,7 +180,7 @@ void unit_annotations(const struct unit *unit, struct table *table);
 const struct function *unit_function(const struct unit *unit, const char *name);
 bool unit_is_system(const struct unit *unit, const char *name);
 
-/* ---- the model: check_model.c, check_prologue.c ---- */
+/* ---- the model: model.c, prologue.c ---- */
 
 /* A place where something is made. */
 struct site {
@@ -219,7 +219,7 @@ __attribute__((format(printf, 2, 3))) void model_print(struct model *model, cons
 /* What the model's own names mean, in the dialect. */
 char *model_prologue(const struct model *model);
 
-/* ---- findings: check_findings.c ---- */
+/* ---- findings: findings.c ---- */
 
 enum finding_kind { LEAK, LOST_RESULT, DOUBLE_RELEASE, USE_AFTER_RELEASE, KINDS };
 extern const char *const finding_names[KINDS];

@@ -1,4 +1,4 @@
-/* check_spatch.c: Coccinelle, with semantic patches made of the table.
+/* spatch.c: Coccinelle, with semantic patches made of the table.
  *
  * For each kind of resource that the project makes (the same releasers are one kind): a return, or
  * the next making, that a path reaches from a checked making without release or escape; a second
@@ -6,7 +6,7 @@
  * written, also where an analyzer gives up on a function for its size; but it does not know which
  * conditions go together. So a leak counts only where nothing between the two lines releases the
  * variable or copies it. */
-#include "cli/check.h"
+#include "check/check.h"
 
 #include <stdlib.h>
 #include <string.h>

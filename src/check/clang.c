@@ -1,11 +1,11 @@
-/* check_clang.c: clang's static analyzer on the model of a file.
+/* clang.c: clang's static analyzer on the model of a file.
  *
  * Two of its checkers follow what the model makes: unix.Malloc pointers, fuchsia.HandleChecker
  * numbers. It walks the paths of each function, into the functions it calls as far as they are in
  * the file, and knows what conditions hold on a path. What it found says the place and the events
  * before it by lines of the model, which are looked up in its line markers. */
-#include "cli/check.h"
-#include "cli/commands.h"
+#include "check/check.h"
+#include "tool/command.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* check_unit.c: what a preprocessed file defines and declares.
+/* unit.c: what a preprocessed file defines and declares.
  *
  * No parser of C: at file scope a word before a pair of parentheses is a function, and a brace
  * behind it (after attributes, or parameters in the old style) makes it a definition. That holds
  * for C as it is written, and a miss costs a finding, never a wrong one. */
-#include "cli/check.h"
+#include "check/check.h"
 
 #include <limits.h>
 #include <stdlib.h>
