@@ -14,6 +14,7 @@
 #include "api/log.h"
 #include "api/quiet_thread.h"
 #include "api/voice.h"
+#include "base/at_fork.h"
 #include "base/own_threads.h"
 #include "engine/own_table.h"
 #include "handles/handles.h"
@@ -46,10 +47,11 @@ struct listener {
     int status;
     _Atomic uint32_t is_loaded; /* of a thread that loads (futex) ... */
     atomic_bool is_taken;       /* ... first the thread or who waits for it goes on, not both */
-    struct listener *left_behind_before; /* see listener_leave_behind */
+    struct listener *left_behind_before; /* when this one was made; see listener_leave_behind */
 };
 
-static struct listener *left_behind; /* of this process's parents */
+/* Of this process's parents, the last of them; it has the one before. */
+WRITTEN_AT_FORK static struct listener *left_behind;
 
 static _Thread_local bool engine_runs_here __attribute__((tls_model("initial-exec")));
 
@@ -163,6 +165,7 @@ static struct listener *listener_new(struct settings *settings)
     *settings = (struct settings){ 0 };
     const struct settings *own = &listener->settings;
     listener->pid = getpid();
+    listener->left_behind_before = left_behind;
     listener->host.listen = own->listen;
     listener->host.token = own->token;
     listener->host.signal_mode = (int)own->signal_mode;
@@ -244,7 +247,6 @@ void listener_stop(struct listener *listener)
 
 void listener_leave_behind(struct listener *listener)
 {
-    listener->left_behind_before = left_behind;
     left_behind = listener;
 }
 

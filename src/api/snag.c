@@ -8,6 +8,7 @@
 #include "api/listener.h"
 #include "api/log.h"
 #include "api/start.h"
+#include "base/at_fork.h"
 
 #include <snag/snag.h>
 
@@ -22,15 +23,15 @@
 #include <time.h>
 #include <unistd.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct listener *) current; /* written under lock */
+WRITTEN_AT_FORK static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+WRITTEN_AT_FORK static _Atomic(struct listener *) current; /* written under lock */
 
 /* What snag_address says. A text is written before it is published and stays for the next
  * TEXTS starts: whoever still reads it while another thread stops and starts reads no nonsense. */
 #define TEXTS 64
 static char texts[TEXTS][160]; /* written under lock */
 static unsigned next_text;     /* guarded by lock */
-static _Atomic(const char *) address;
+WRITTEN_AT_FORK static _Atomic(const char *) address;
 static _Atomic pid_t address_of; /* the process that listens there */
 
 static void publish_address(const struct listener *listener)

@@ -92,6 +92,8 @@ static void let_go(struct inventory *inventory, struct shard *shard)
 
 static void free_lock(struct shard *shard)
 {
+    if (atomic_load_explicit(&shard->seen.lock, memory_order_relaxed) == 0)
+        return;
     set_forker(shard, 0);
     atomic_store_explicit(&shard->seen.lock, 0, memory_order_release);
 }
@@ -139,8 +141,13 @@ static void set_right(struct inventory *inventory, struct shard *shard)
         free_lock(shard);
 }
 
+/* Most programs that fork often have no inventory. Then nothing is taken, since a page that is
+ * written is one to be copied; a thread that is about to make the first one has done so in the
+ * parent alone. */
 static void before_fork(void)
 {
+    if (inside() == 0 && atomic_load(&snag_handles_root.count) == 0)
+        return;
     if (inside() != 0) {
         for_each(try_to_take);
         return;
@@ -150,7 +157,8 @@ static void before_fork(void)
     set_inside(INSIDE_FORKING);
 }
 
-/* Whether the fork came amid a call; if not, handlers are refused until all are given back. */
+/* Whether the fork came amid a call, or took nothing; if not, handlers are refused until all are
+ * given back. */
 static bool came_amid(void)
 {
     if (inside() != INSIDE_FORKING)

@@ -1,6 +1,7 @@
 /* names.c: inventories by name; see snag.h.
  *
  * They are found without a lock, as none is ever taken away, and made under one. */
+#include "base/at_fork.h"
 #include "handles/inventory.h"
 #include "handles/memory.h"
 #include "stacks/stacks.h"
@@ -15,7 +16,7 @@
 #define SHARDS_LEAST 8u
 
 struct inventory inventory_nowhere;
-struct shard inventory_names;
+WRITTEN_AT_FORK struct shard inventory_names;
 
 /* Names under which snag itself reports, or pprof and Go's readers expect something of their own.
  */

@@ -31,7 +31,7 @@ _Thread_local _Atomic(struct label_slot *) label_slot_here
 pthread_key_t label_slot_key;
 _Atomic bool label_slot_has_key;
 
-static _Atomic int32_t process; /* that the tids are of */
+static _Atomic int32_t process; /* that the tids are of, once there is a slot */
 static _Atomic uint32_t next_asked;
 
 /* NULL when it is not there; with MAKE, only without memory. */
@@ -96,6 +96,8 @@ static struct label_slot *take_new(uint32_t *number)
         if (*number >= SLOTS)
             return NULL;
     } while (!atomic_compare_exchange_weak(&snag_labels_root.slot_count, number, *number + 1));
+    if (*number == 0)
+        atomic_store(&process, getpid());
     return slot_at(*number, true);
 }
 
@@ -186,6 +188,8 @@ static void thread_ends(void *value)
 static void child_after_fork(void)
 {
     struct label_slot *slot = atomic_load_explicit(&label_slot_here, memory_order_relaxed);
+    if (atomic_load(&snag_labels_root.slot_count) == 0)
+        return; /* nothing was ever labelled: no page is written, which would be copied */
     atomic_store(&process, getpid());
     if (slot && atomic_load_explicit(&slot->version, memory_order_relaxed) % 2) {
         /* A signal handler forked amid a change, which goes on when it returns. */
@@ -207,7 +211,6 @@ static void child_after_fork(void)
 
 static __attribute__((constructor(101))) void begin(void)
 {
-    atomic_store(&process, getpid());
     pthread_atfork(NULL, NULL, child_after_fork);
     atomic_store(&label_slot_has_key, pthread_key_create(&label_slot_key, thread_ends) == 0);
 }

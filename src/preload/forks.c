@@ -231,18 +231,17 @@ static void begin_life(const struct before_fork *before)
         begin_to_wait();
 }
 
-/* In the process that called, and in the child. */
-static void after_fork(const struct before_fork *before)
+/* In the process that called, and in the child. What a child of fork calls or writes for the first
+ * time costs it a page fault, so nothing is asked here that is known; errno is left alone. */
+static void after_fork(const struct before_fork *before, bool is_child)
 {
     if (line.mode == LEFT_ALONE)
         return;
-    int error = errno;
-    if (getpid() == before->process)
-        atomic_fetch_sub(&forking, 1);
-    else
+    if (is_child)
         begin_life(before);
+    else
+        atomic_fetch_sub(&forking, 1);
     pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
-    errno = error;
 }
 
 static void after_setsid(void)
@@ -287,7 +286,7 @@ EXPORT pid_t fork(void)
         return -1;
     const struct before_fork before = before_fork();
     pid_t process = real();
-    after_fork(&before);
+    after_fork(&before, process == 0);
     return process;
 }
 
@@ -300,7 +299,7 @@ EXPORT pid_t forkpty(int *terminal, char *name, const struct termios *settings,
         return -1;
     const struct before_fork before = before_fork();
     pid_t process = real(terminal, name, settings, size);
-    after_fork(&before);
+    after_fork(&before, process == 0);
     return process;
 }
 
@@ -313,7 +312,7 @@ EXPORT int daemon(int keeps_directory, int keeps_descriptors)
         return -1;
     const struct before_fork before = before_fork();
     int status = real(keeps_directory, keeps_descriptors);
-    after_fork(&before);
+    after_fork(&before, getpid() != before.process);
     if (status == 0)
         after_setsid();
     return status;
