@@ -23,9 +23,11 @@ for command in curl go python3; do
     [ -x "$(PATH=/usr/bin:/bin:$PATH command -v $command)" ] || skip "no $command"
 done
 
-# As installed, where every user may read it.
-cmake --install "$SNAG_BUILD" --prefix "$work/snag" >"$work/install.log" 2>&1 ||
-    { fail "cmake --install: $(tail -n 2 "$work/install.log")"; exit 1; }
+# As installed, where every user may read it. An installation writes files into the build folder,
+# and other tests may be at it at the same moment.
+install_snag() { flock "$SNAG_BUILD" cmake --install "$SNAG_BUILD" --prefix "$work/snag" >"$work/install.log" 2>&1; }
+install_snag || { sleep 1; install_snag; } || { sleep 1; install_snag; } ||
+    { fail "cmake --install: $(grep -m 1 -i error "$work/install.log")"; exit 1; }
 snag=$work/snag/bin/snag
 
 need()
