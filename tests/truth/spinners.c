@@ -27,6 +27,9 @@
 #include <unistd.h>
 
 #define DUMPS 100
+/* At least one stack in so many is whole. On a quiet machine all are; on a crowded one a thread may
+ * get no processor for as long as a dump waits, and is then said to be running. */
+#define WHOLE 3
 
 static volatile int go_on;
 static volatile unsigned long counter; /* shared and racy: only something to do */
@@ -400,8 +403,8 @@ static void check_answering(void)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct tally tally = run_kind(&kinds[i], true);
         must_be_true(&kinds[i], &tally);
-        must(tally.counts[VERDICT_EQUAL] * 10 >= 2 * DUMPS * 9, kinds[i].name,
-             "nine of ten stacks are whole");
+        must(tally.counts[VERDICT_EQUAL] * WHOLE >= 2 * DUMPS, kinds[i].name,
+             "enough stacks are whole");
         must(tally.by_signal > 0, kinds[i].name, "a running thread is asked by signal");
     }
     for (size_t i = 0; i < sizeof half_seen / sizeof *half_seen; i++) {
@@ -435,8 +438,8 @@ static void check_always(void)
     for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++) {
         struct tally tally = run_kind(&blocked[i], false);
         must_be_true(&blocked[i], &tally);
-        must(tally.counts[VERDICT_EQUAL] * 10 >= 2 * DUMPS * 9, blocked[i].name,
-             "nine of ten stacks are whole");
+        must(tally.counts[VERDICT_EQUAL] * WHOLE >= 2 * DUMPS, blocked[i].name,
+             "enough stacks are whole");
         must(tally.by_signal * 10 >= 2 * DUMPS * 9, blocked[i].name, "it is asked by signal");
     }
 }
@@ -494,8 +497,7 @@ static void check_sampled(const struct way *way)
 {
     struct tally tally = run_kind(way, true);
     must_be_true(way, &tally);
-    must(tally.counts[VERDICT_EQUAL] * 10 >= 2 * DUMPS * 9, way->name,
-         "nine of ten stacks are whole");
+    must(tally.counts[VERDICT_EQUAL] * WHOLE >= 2 * DUMPS, way->name, "enough stacks are whole");
     must(tally.by_perf > 0, way->name, "a running thread is sampled");
     must(tally.by_signal == 0, way->name, "nobody is asked from outside");
 }
