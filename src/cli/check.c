@@ -4,6 +4,7 @@
  * project's own headers say (SNAG_RELEASED_BY) joins the table; each file is written again as a
  * model for each analyzer; the analyzers run, side by side; their answers become one list. */
 #include "check/check.h"
+#include "base/number.h"
 #include "cli/commands.h"
 #include "tool/options.h"
 
@@ -56,14 +57,6 @@ static int misused(const char *option, const char *what)
     return option_misused("check", option, what);
 }
 
-static bool read_seconds(const char *text, unsigned *seconds)
-{
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
-    *seconds = (unsigned)number;
-    return end > text && !*end && *text != '-' && number > 0 && number <= 3600;
-}
-
 /* STATUS_OK, or the status to end with; -1: to end well. */
 static int read_options(char **arguments, struct wish *wish)
 {
@@ -89,7 +82,7 @@ static int read_options(char **arguments, struct wish *wish)
             if (!wish->only)
                 return misused(option, " needs names of tools");
         } else if (option_value(&arguments, "--timeout", &seconds)) {
-            if (!seconds || !read_seconds(seconds, &wish->seconds))
+            if (!seconds || !number_read(seconds, 3600, &wish->seconds) || wish->seconds == 0)
                 return misused(option, " is a number of seconds from 1 to 3600");
         } else
             return option_unknown(&check_command, option);

@@ -1,6 +1,7 @@
 /* collect.c: `snag collect`: the options of the collector, which is in src/collect. */
 #include "collect/collect.h"
 
+#include "base/number.h"
 #include "cli/commands.h"
 #include "collect/diff.h"
 #include "tool/options.h"
@@ -48,14 +49,13 @@ static int misused(const char *option, const char *what)
 static bool read_number(const char *text, const char *const *units, const uint64_t *factors,
                         uint64_t most, uint64_t *number)
 {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 10);
-    uint64_t factor = 1;
-    if (*text < '0' || *text > '9')
+    uint64_t value, factor = 1;
+    const char *unit = number_begin(text, most, &value);
+    if (!unit)
         return false;
-    if (*end) {
+    if (*unit) {
         size_t i = 0;
-        while (units[i] && strcmp(end, units[i]) != 0)
+        while (units[i] && strcmp(unit, units[i]) != 0)
             i++;
         if (!units[i])
             return false;

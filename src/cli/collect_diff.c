@@ -1,4 +1,5 @@
 /* collect_diff.c: `snag collect diff`: the command line; see collect/diff.h. */
+#include "base/number.h"
 #include "base/sink.h"
 #include "cli/commands.h"
 #include "collect/diff.h"
@@ -43,15 +44,10 @@ struct request {
     bool exit_code;
 };
 
-/* One number of an option; false when VALUE is none. */
 static bool read_number(const char *value, uint64_t *number)
 {
-    char *end;
-    if (!value || *value < '0' || *value > '9')
-        return false;
-    errno = 0;
-    *number = strtoull(value, &end, 10);
-    return errno == 0 && *end == 0;
+    const char *rest = value ? number_begin(value, UINT64_MAX, number) : NULL;
+    return rest && !*rest;
 }
 
 /* STATUS_OK, or what to exit with. */

@@ -7,6 +7,8 @@
  * file (a pipe, /dev/stdout) is written to as it is. */
 #include "cli/dump.h"
 
+#include "base/write_all.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,20 +19,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static int write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t done = write(fd, bytes, length);
-        if (done < 0 && errno != EINTR)
-            return -errno;
-        if (done > 0) {
-            bytes += done;
-            length -= (size_t)done;
-        }
-    }
-    return 0;
-}
 
 static int write_as_it_is(const char *path, const char *bytes, size_t length)
 {

@@ -3,6 +3,7 @@
  * What makes no sense together is refused instead of ignored, as in a query over HTTP: a dump of
  * something else than was asked for looks just as good. Whether a profile has the form that was
  * asked for is known only when the profile is, which may be an inventory of the process's. */
+#include "base/number.h"
 #include "cli/commands.h"
 #include "cli/dump.h"
 #include "tool/options.h"
@@ -20,23 +21,6 @@ static int misused(const char *option, const char *what)
     return option_misused("dump", option, what);
 }
 
-/* A number of digits only, up to MOST. */
-static bool read_number(const char *text, unsigned most, unsigned *number)
-{
-    unsigned result = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        result = result * 10 + (unsigned)(*text - '0');
-        if (result > most)
-            return false;
-    }
-    *number = result;
-    return true;
-}
-
 /* "2", "0.5": as nanoseconds. */
 static bool read_seconds(const char *text, uint64_t *ns)
 {
@@ -47,7 +31,7 @@ static bool read_seconds(const char *text, uint64_t *ns)
         return false;
     memcpy(whole, text, length);
     whole[length] = 0;
-    if (length > 0 && !read_number(whole, SECONDS_MOST, &seconds))
+    if (length > 0 && !number_read(whole, SECONDS_MOST, &seconds))
         return false;
     *ns = seconds * SECOND_NS;
     if (!text[length])
@@ -70,13 +54,13 @@ static int take_value(struct dump_wish *wish, const char *option, const char *va
         return value && *value ? STATUS_OK : misused(option, " needs a file, or - for stdout");
     }
     if (strcmp(option, "--debug") == 0) {
-        if (!value || !read_number(value, 2, &number))
+        if (!value || !number_read(value, 2, &number))
             return misused(option, " is 0 (pprof), 1 (text by stack) or 2 (one block for each)");
         wish->debug = (int)number;
         return STATUS_OK;
     }
     if (strcmp(option, "--seconds") == 0)
-        return value && read_number(value, SECONDS_MOST, &wish->seconds) && wish->seconds > 0
+        return value && number_read(value, SECONDS_MOST, &wish->seconds) && wish->seconds > 0
                    ? STATUS_OK
                    : misused(option, " is a whole number from 1 to 3600");
     return value && read_seconds(value, &wish->watch_ns) && wish->watch_ns >= WATCH_LEAST_NS &&

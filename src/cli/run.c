@@ -2,6 +2,7 @@
  *
  * Sets the environment and becomes the program: the libraries are put into it
  * by the loader, and libsnag-preload does the rest from within. */
+#include "base/number.h"
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "preload/variables.h"
@@ -58,13 +59,6 @@ static int misused(const char *option, const char *what)
     return option_misused("run", option, what);
 }
 
-static bool is_exit_code(const char *text)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-    return end > text && *end == 0 && number >= 1 && number <= 255;
-}
-
 static bool *flag_of(struct wish *wish, const char *option)
 {
     if (strcmp(option, "--no-fds") == 0)
@@ -103,9 +97,10 @@ static int check_children(const struct wish *wish)
 /* STATUS_OK, or the status to end with. */
 static int check(const struct wish *wish)
 {
+    unsigned number;
     if (wish->exit_code && !wish->leakcheck)
         return misused("--exit-code", " is for --leakcheck");
-    if (wish->exit_code && !is_exit_code(wish->exit_code))
+    if (wish->exit_code && (!number_read(wish->exit_code, 255, &number) || number == 0))
         return misused("--exit-code", " is a number from 1 to 255");
     if (!*wish->command)
         return misused("what", " is to be run?");

@@ -5,6 +5,7 @@
  * file; what a kill leaves is removed by retention.c. */
 #include "collect/store.h"
 
+#include "base/write_all.h"
 #include "collect/stored_name.h"
 
 #include <errno.h>
@@ -59,20 +60,6 @@ static int make_folder(int folder, const char *name)
     return store_folder(folder, name);
 }
 
-static int write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
 /* -EEXIST when there is something of that name. */
 static int give_name(int folder, const char *temporary, const char *name)
 {
@@ -123,6 +110,8 @@ static int write_file(int folder, time_t time, const char *instance, const void 
     if (fd < 0)
         return fd;
     int status = write_all(fd, bytes, length);
+    if (status == 0 && fsync(fd) != 0)
+        status = -errno;
     if (close(fd) != 0 && status == 0)
         status = -errno;
     if (status == 0)

@@ -5,6 +5,7 @@
  * else than was asked for looks just as good. */
 #include "server/query.h"
 
+#include "base/number.h"
 #include "server/reply.h"
 #include "server/request.h"
 
@@ -13,37 +14,20 @@
 
 #define SECONDS_MOST 3600
 
-/* A number of digits only, up to MOST. */
-static bool read_number(const char *text, unsigned most, unsigned *number)
-{
-    unsigned result = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        result = result * 10 + (unsigned)(*text - '0');
-        if (result > most)
-            return false;
-    }
-    *number = result;
-    return true;
-}
-
 static bool take_debug(const char *value, struct query *query)
 {
-    return value[0] && !value[1] && read_number(value, 2, &query->debug);
+    return value[0] && !value[1] && number_read(value, 2, &query->debug);
 }
 
 static bool take_seconds(const char *value, struct query *query)
 {
-    return read_number(value, SECONDS_MOST, &query->seconds) && query->seconds > 0;
+    return number_read(value, SECONDS_MOST, &query->seconds) && query->seconds > 0;
 }
 
 static bool take_tid(const char *value, struct query *query)
 {
     unsigned number = 0;
-    bool good = value[0] && !value[1] && read_number(value, 1, &number);
+    bool good = value[0] && !value[1] && number_read(value, 1, &number);
     query->tid = number == 1;
     return good;
 }

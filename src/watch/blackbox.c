@@ -5,6 +5,7 @@
 #include "watch/blackbox.h"
 
 #include "base/sink.h"
+#include "base/write_all.h"
 #include "reports/reports.h"
 
 #include <dirent.h>
@@ -91,20 +92,6 @@ static void program_of(struct lab *lab, char *name, size_t size)
     for (char *at = name; *at; at++)
         if (!is_plain(*at))
             *at = '_';
-}
-
-static int write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return 0;
 }
 
 /* The file NAME, whole or not at all. */
