@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_examples_stuck.sh proves that each example of docs/stuck.md is told by the sentence that the
-# page shows, and ends by itself.
+# page shows, on the front page as well, and ends by itself.
 set -u
 . "$SNAG_SOURCE/tests/support/service.sh"
 examples=$SNAG_BUILD/examples
@@ -23,6 +23,10 @@ expect()
         cat "$work/out.txt"
         fail "$example says \"$first\", and not $pattern"
     fi
+    first=$(front "$example" | sed -n 's/^stuck:   //p')
+    [[ $first =~ ^${pattern#^1\\. } ]] || fail "the front page of $example: \"$first\""
+    front "$example" -H 'Accept: text/html' | grep -q '^<li>[1-9t].* \(behind\|write() for .*\|on them\)' ||
+        fail "the front page of $example for a browser"
     ask "$example" '?format=json' |
         python3 -c 'import json, sys; json.load(sys.stdin)["findings"][0]["sentence"]' ||
         fail "$example: no JSON"
@@ -34,6 +38,9 @@ ask()
 {
     curl -s --max-time 20 --unix-socket "$work/$1" "http://localhost/debug/stuck${2-}"
 }
+
+# front EXAMPLE [OPTION...]
+front() { curl -s --max-time 20 --unix-socket "$work/$1" "${@:2}" http://localhost/; }
 
 expect '^1\. threads pay-(alice|bob) and pay-(alice|bob) wait for each other and can never go on; [0-9] more threads? waits? behind$' deadlock
 expect '^1\. [0-9] threads have waited for up to .* s for a mutex \(log_lock\) held by worker-[1-8], which has been in write\(\) for .* s on a full pipe$' pipe_nobody_reads

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_readers.sh proves that profiles taken over HTTP are read by programs that
+# test_readers.sh proves that profiles taken over HTTP, and from outside, are read by programs that
 # know nothing of snag, pprof-format and speedscope from npm: every thread and
 # every function with its count, ids and addresses sound. 77 without npm or
 # where it cannot get the packages.
@@ -33,4 +33,7 @@ reads()
 }
 reads "" 0
 reads "?debug=0&tid=1" 1
+"$SNAG_BUILD/src/snag" dump "$process" -o "$work/dump" >"$work/out" 2>&1 || fail "snag dump: $(cat "$work/out")"
+node "$SNAG_SOURCE/tests/readers/read_profile.mjs" "$modules/node_modules" "$work/dump" \
+    "$threads" 0 $(printf "%s\n" "${expected[@]}" | grep -v spin) || fail "what snag dump wrote is not read as it should be"
 exit "$failed"

@@ -4,12 +4,14 @@
  * is put into it, and it is not stopped. See dump.h for the parts of the command. */
 #include "cli/dump.h"
 
+#include "base/number.h"
 #include "base/sink.h"
 #include "cli/commands.h"
 #include "cli/dump_access.h"
 #include "symbolize/symbolize.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -202,13 +204,15 @@ static int refuse_profile(struct dump *dump)
 {
     struct report_entry entry = { .report = NULL };
     struct sink_buffer known;
+    unsigned number;
     sink_buffer_init(&known);
     for (const char *before = ""; report_next(&dump->lab, &entry); before = ", ") {
         sink_puts(&known.sink, before);
         sink_plain(&known.sink, entry.name);
     }
-    complain("dump", "process %d (%s) has no profile '%s'; it has %s", (int)dump->lab.target.pid,
-             dump->name, dump->wish.profile, known.bytes ? known.bytes : "none");
+    complain("dump", "process %d (%s) has no profile '%s'; it has %s%s", (int)dump->lab.target.pid,
+             dump->name, dump->wish.profile, known.bytes ? known.bytes : "none",
+             number_read(dump->wish.profile, INT_MAX, &number) ? "; one process at a time" : "");
     sink_buffer_free(&known);
     return STATUS_USAGE;
 }

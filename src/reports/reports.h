@@ -133,6 +133,9 @@ struct report {
     void (*samples)(struct profile *profile, const void *dump, int sign, bool with_tid);
     void (*comments)(struct profile *profile, const void *dump);
 
+    /* What it lists in a line each, the worst first; NULL where an item is more than a line. */
+    void (*lines)(struct sink *sink, const void *dump);
+
     /* debug=2, /debug/NAME, ?format=json; each NULL where the report has no such form. */
     void (*blocks)(struct sink *sink, const void *dump, struct symbolizer *symbolizer);
     void (*groups)(struct sink *sink, const void *dump, struct symbolizer *symbolizer);

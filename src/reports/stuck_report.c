@@ -83,6 +83,11 @@ static uint64_t time_ns(const void *dump)
     return ((const struct diagnosis_dump *)dump)->picture->threads->time_ns;
 }
 
+static void lines(struct sink *sink, const void *dump)
+{
+    stuck_write_lines(sink, ((const struct diagnosis_dump *)dump)->list);
+}
+
 static void groups(struct sink *sink, const void *dump, struct symbolizer *symbolizer)
 {
     const struct diagnosis_dump *diagnosis = dump;
@@ -100,13 +105,15 @@ static void json(struct sink *sink, const void *dump, struct symbolizer *symboli
 const struct report stuck_report = {
     .name = "stuck",
     .about = "What is stuck, the worst first: deadlocks, threads that have waited long and for "
-             "what, sockets that nobody closes, a descriptor table that fills up, inventories that grow.",
+             "what, sockets that nobody closes, a descriptor table that fills up, inventories that "
+             "grow.",
     .count = count,
     .take = take,
     .release = release,
     .time_ns = time_ns,
     .items = items,
     .item = "finding",
+    .lines = lines,
     .groups = groups,
     .json = json,
 };

@@ -21,6 +21,14 @@
 #define SHOWN_FDS 8
 #define SHOWN_CLOSES 4
 
+void stuck_write_lines(struct sink *sink, const struct stuck_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        sink_plain(sink, list->findings[i].sentence);
+        sink_puts(sink, "\n");
+    }
+}
+
 static void put_summary(struct sink *sink, const struct stuck_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -6,6 +6,9 @@ struct sink;
 struct stuck_facts;
 struct stuck_list;
 
+/* The findings alone, a line each, the worst first. */
+void stuck_write_lines(struct sink *sink, const struct stuck_list *list);
+
 /* /debug/stuck: a line for each finding, the worst first; below, the evidence for each: threads,
  * stacks, descriptors, openers. LIST was made from FACTS. */
 void stuck_write_text(struct sink *sink, const struct stuck_list *list,
