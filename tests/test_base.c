@@ -42,6 +42,19 @@ static void test_text_of_others_is_made_harmless(void **state)
     written_is(sink_json_string, "\xf0\x9f\x90\x8c", "\"\xf0\x9f\x90\x8c\"");
     written_is(sink_json_string, NULL, "null");
     written_is(sink_plain, "worker\x1b]0;x\x07\n", "worker\\x1b]0;x\\x07\\x0a");
+    written_is(sink_plain, "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5", "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5");
+    written_is(sink_plain,
+               "a\xc2\x9b"
+               "31mb",
+               "a\\xc2\\x9b31mb");
+    written_is(sink_plain,
+               "a\x9b"
+               "31m\xff",
+               "a\\x9b31m\\xff");
+    written_is(sink_plain,
+               "a\xe2\x80\xae"
+               "b\xe2\x80\x94",
+               "a\\xe2\\x80\\xaeb\xe2\x80\x94");
     written_is(sink_plain, "", "");
     written_is(sink_html, "<a href='x'>\"&\"", "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;");
 }

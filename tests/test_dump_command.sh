@@ -56,7 +56,22 @@ answers 0 "Usage: snag dump" --help
 answers 2 "PID is missing"
 answers 2 "no process id" x
 answers 2 "no process id" "$sleeper."
+answers 2 "no process id" ""
 answers 2 "no process id" 99999999999999999999
+nap=nap$$
+cp "$(command -v sleep)" $nap
+start ./$nap 1000
+await "it does not nap" grep -q $nap "/proc/$process/comm"
+answers 2 "called so is $process: snag dump $process$" $nap
+start ./$nap 1000
+await "it does not nap" grep -q $nap "/proc/$process/comm"
+answers 2 "2 processes are called so: [0-9]* [0-9]*$" $nap
+answers 2 "no process is called so" nosuch
+answers 0 "1 thread in clock_nanosleep" -p "$process"
+answers 0 "1 thread in clock_nanosleep" "--pid=$process" threads
+answers 0 "descriptors open" fds "$process"
+answers 2 "needs a PID" -p $nap
+answers 2 "one process at a time" "$sleeper" "$process"
 answers 2 "too many" "$sleeper" threads fds
 answers 2 "did you mean" "$sleeper" --debgu 1
 answers 2 "is 0 (pprof), 1 " "$sleeper" --debug 3
@@ -117,6 +132,11 @@ answers 1 "cannot write files: Is a directory" "$sleeper" -o files
 answers 1 "cannot write nowhere/x: No such file" "$sleeper" -o nowhere/x --seconds 3600
 [ -e /dev/full ] && answers 1 "cannot write /dev/full: No space" "$sleeper" -o /dev/full
 [ "$(ls files | wc -l)" -eq 5 ] || fail "left behind: $(ls files)"
+
+# ---- too little for itself ----
+
+(ulimit -n 10; "$snag" dump "$sleeper" fds >out 2>err)
+[ $? -eq 1 ] && grep -q "(sleep): Too many open files" err || fail "no descriptors: $(cat err)"
 
 # ---- what is no process to be dumped ----
 
@@ -209,8 +229,11 @@ if strace -o traced -e trace=process_vm_readv true 2>/dev/null; then
     tracer=$!
     services+=("$tracer")
     await "no more dumps" eval '[ $(grep -c rename traced) -ge 3 ]'
-    kill "$tracer" "$dumper"
-    wait "$tracer" "$dumper" 2>/dev/null
+    # One after the other: a signal that is on its way when a tracer lets go may be lost.
+    kill "$tracer"
+    wait "$tracer" 2>/dev/null
+    kill "$dumper"
+    wait "$dumper" 2>/dev/null
     [ "$(grep -c process_vm_readv traced)" -eq 0 ] || fail "a thread that stands still is read again"
 fi
 

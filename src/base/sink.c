@@ -102,18 +102,38 @@ void sink_json_string(struct sink *sink, const char *text)
     sink_puts(sink, "\"");
 }
 
+/* Of LENGTH bytes, 0: not UTF-8. Beside the control characters of ASCII those of Latin 1, of which
+ * one begins escape sequences, and what breaks lines or turns the direction of writing. */
+static bool draws(const unsigned char *c, size_t length)
+{
+    if (length == 1)
+        return *c < 0x20 || *c == 0x7f;
+    if (length == 2)
+        return (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xd8 && c[1] == 0x9c);
+    if (length != 3 || c[0] != 0xe2)
+        return length == 0;
+    return (c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+           (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
+}
+
 void sink_plain(struct sink *sink, const char *text)
 {
-    const char *from = text;
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c >= 0x20 && c != 0x7f)
+    const unsigned char *from = (const unsigned char *)text;
+    const unsigned char *at = from;
+    while (*at) {
+        size_t length = utf8_length(at);
+        bool escaped = draws(at, length);
+        length += length == 0;
+        if (!escaped) {
+            at += length;
             continue;
-        sink_write(sink, from, (size_t)(text - from));
-        sink_printf(sink, "\\x%02x", c);
-        from = text + 1;
+        }
+        sink_write(sink, from, (size_t)(at - from));
+        for (; length > 0; length--)
+            sink_printf(sink, "\\x%02x", *at++);
+        from = at;
     }
-    sink_write(sink, from, (size_t)(text - from));
+    sink_write(sink, from, (size_t)(at - from));
 }
 
 void sink_html(struct sink *sink, const char *text)

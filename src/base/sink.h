@@ -23,8 +23,9 @@ __attribute__((format(printf, 2, 3))) void sink_printf(struct sink *sink, const 
  * are not UTF-8 become U+FFFD. */
 void sink_json_string(struct sink *sink, const char *text);
 
-/* TEXT with control characters (newline, tab, escape ...) as \xNN, so that a
- * name chosen by somebody else cannot draw on an operator's terminal. */
+/* TEXT with control characters (newline, tab, escape, a turn of the direction of writing ...) and
+ * bytes that are not UTF-8 as \xNN, so that a name chosen by somebody else cannot draw on an
+ * operator's terminal. */
 void sink_plain(struct sink *sink, const char *text);
 
 /* TEXT with the five characters that HTML gives a meaning as entities. */

@@ -46,7 +46,7 @@ struct dump {
     int pidfd;
     struct lab lab;
     struct report_entry entry;
-    char name[64]; /* of the process */
+    char name[DUMP_NAME_SIZE]; /* of the process */
     size_t items;  /* of the last dump */
 };
 

@@ -49,8 +49,10 @@ bool dump_wish_is_stdout(const struct dump_wish *wish);
  * that says what else it is. */
 int dump_subject_find(const char *text, pid_t *process);
 
-/* Its short name, "?" where that is not to be had. */
-void dump_subject_name(pid_t process, char name[64]);
+#define DUMP_NAME_SIZE 64 /* a name has up to 15 bytes, of which each may be written as \xNN */
+
+/* Its short name, fit for a terminal; "?" where that is not to be had. */
+void dump_subject_name(pid_t process, char name[DUMP_NAME_SIZE]);
 
 /* Whether it has ended: it is gone, or nothing but its status is left. */
 bool dump_subject_has_ended(pid_t process);

@@ -156,7 +156,7 @@ static void say_unknown(struct explanation *to, const struct access_facts *facts
         say(to, ", likely because it is outside of your user namespace: run it from the host");
     else
         say(to, ", and neither users nor capabilities are the reason: likely a security module "
-                "(AppArmor, SELinux: see the kernel's log)");
+                "(AppArmor, SELinux, Landlock, a BPF program: see the kernel's log)");
 }
 
 /* The capability, and what it does not help against. */

@@ -7,7 +7,9 @@
 #include "cli/dump.h"
 
 #include "base/proc_file.h"
+#include "base/sink.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #define STATUS_SIZE 8192
+#define CALLED_SHOWN 16           /* processes of the same name */
 #define KERNEL_THREAD 0x00200000u /* PF_KTHREAD, a flag of stat */
 
 #if defined(__x86_64__)
@@ -49,17 +52,21 @@ static char state_of(const char *status)
     return at ? at[sizeof label - 1] : '?';
 }
 
-void dump_subject_name(pid_t process, char name[64])
+void dump_subject_name(pid_t process, char name[DUMP_NAME_SIZE])
 {
-    ssize_t length = read_of(process, "comm", name, 64);
+    ssize_t length = read_of(process, "comm", name, DUMP_NAME_SIZE);
     if (length <= 0) {
-        snprintf(name, 64, "?");
+        snprintf(name, DUMP_NAME_SIZE, "?");
         return;
     }
-    name[strcspn(name, "\n")] = 0;
-    for (char *at = name; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?'; /* chosen by somebody else: it must not draw on the terminal */
+    if (name[length - 1] == '\n')
+        name[length - 1] = 0;
+    struct sink_buffer plain; /* it was chosen by somebody else */
+    sink_buffer_init(&plain);
+    sink_plain(&plain.sink, name);
+    if (plain.sink.error == 0 && plain.length > 0)
+        snprintf(name, DUMP_NAME_SIZE, "%.*s", (int)plain.length, plain.bytes);
+    sink_buffer_free(&plain);
 }
 
 /* The leader is a zombie, too, while other threads go on. */
@@ -72,7 +79,9 @@ static bool is_over(const char *status)
 bool dump_subject_has_ended(pid_t process)
 {
     char status[STATUS_SIZE];
-    return read_of(process, "status", status, sizeof status) <= 0 || is_over(status);
+    ssize_t length = read_of(process, "status", status, sizeof status);
+    /* Without a descriptor or memory of our own, nothing is known of it. */
+    return length > 0 ? is_over(status) : length == 0 || length == -ENOENT || length == -ESRCH;
 }
 
 /* Field 9 of stat, counted from the bracket behind the name, which may hold anything. */
@@ -108,7 +117,7 @@ static int refuse_unseen(pid_t process, ssize_t error)
 static int check(pid_t process)
 {
     char status[STATUS_SIZE];
-    char name[64];
+    char name[DUMP_NAME_SIZE];
     ssize_t length = read_of(process, "status", status, sizeof status);
     if (length <= 0)
         return refuse_unseen(process, length);
@@ -134,15 +143,65 @@ static int check(pid_t process)
     return STATUS_FAILED;
 }
 
+/* Whether the process is called TEXT: the name that it has itself, or its program's, which its
+ * first argument tells in full. */
+static bool is_called(const char *process, const char *text)
+{
+    char path[64];
+    char own[4096];
+    snprintf(path, sizeof path, "/proc/%.20s/comm", process);
+    ssize_t length = proc_read(AT_FDCWD, path, own, sizeof own);
+    if (length > 0 && (size_t)length == strlen(text) + 1 && strncmp(own, text, strlen(text)) == 0)
+        return true;
+    snprintf(path, sizeof path, "/proc/%.20s/cmdline", process);
+    if (proc_read(AT_FDCWD, path, own, sizeof own) <= 0)
+        return false;
+    const char *slash = strrchr(own, '/');
+    return strcmp(slash ? slash + 1 : own, text) == 0;
+}
+
+/* Puts the ids of the processes that are called TEXT into IDS; how many there are. */
+static size_t find_called(const char *text, char *ids, size_t size)
+{
+    DIR *all = opendir("/proc");
+    size_t count = 0;
+    size_t length = 0;
+    ids[0] = 0;
+    for (const struct dirent *entry; all && (entry = readdir(all)) != NULL;) {
+        const char *id = entry->d_name;
+        if (*id < '0' || *id > '9' || !is_called(id, text))
+            continue;
+        if (++count <= CALLED_SHOWN)
+            length += (size_t)snprintf(ids + length, size - length, " %.20s", id);
+    }
+    if (all)
+        closedir(all);
+    return count;
+}
+
+static int refuse_name(const char *text)
+{
+    char ids[CALLED_SHOWN * 24];
+    size_t count = *text ? find_called(text, ids, sizeof ids) : 0;
+    if (count == 0)
+        complain("dump", "'%s' is no process id, which is a number, and no process is called so",
+                 text);
+    else if (count == 1)
+        complain("dump", "'%s' is no process id; a process that is called so is%s: snag dump%s",
+                 text, ids, ids);
+    else
+        complain("dump", "'%s' is no process id; %zu processes are called so:%s%s", text, count,
+                 ids, count > CALLED_SHOWN ? " ..." : "");
+    return STATUS_USAGE;
+}
+
 int dump_subject_find(const char *text, pid_t *process)
 {
     char *end;
     errno = 0;
     long number = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno || number < 1 || number > INT_MAX) {
-        complain("dump", "'%s' is no process id: a number is (pidof NAME tells it)", text);
-        return STATUS_USAGE;
-    }
+    if (*text < '0' || *text > '9' || *end || errno || number < 1 || number > INT_MAX)
+        return refuse_name(text);
     *process = (pid_t)number;
     return check(*process);
 }

@@ -69,11 +69,38 @@ static int take_value(struct dump_wish *wish, const char *option, const char *va
                : misused(option, " is a number of seconds from 0.1 to 3600");
 }
 
+static bool is_number(const char *word)
+{
+    return word && *word && word[strspn(word, "0123456789")] == 0;
+}
+
+/* A profile is as good before the process as behind it. */
+static int take_word(struct dump_wish *wish, const char *word)
+{
+    if (!wish->process) {
+        wish->process = word;
+    } else if (!wish->profile && !is_number(wish->process) && is_number(word)) {
+        wish->profile = wish->process;
+        wish->process = word;
+    } else if (!wish->profile) {
+        wish->profile = word;
+    } else {
+        return misused(word, " is one word too many: PID and a profile are all");
+    }
+    return STATUS_OK;
+}
+
 /* 1: what *AT is has been read, with its value. */
 static int take_option(char ***at, struct dump_wish *wish, int *status)
 {
     static const char *const names[] = { "-o", "--debug", "--seconds", "--watch" };
+    static const char *const pids[] = { "-p", "--pid" }; /* as gdb, strace and lsof have it */
     const char *value;
+    for (size_t i = 0; i < sizeof pids / sizeof *pids; i++)
+        if (option_value(at, pids[i], &value)) {
+            *status = is_number(value) ? take_word(wish, value) : misused(pids[i], " needs a PID");
+            return 1;
+        }
     if (strcmp(**at, "--json") == 0)
         return wish->json = true;
     if (strcmp(**at, "--tid") == 0)
@@ -84,17 +111,6 @@ static int take_option(char ***at, struct dump_wish *wish, int *status)
             return 1;
         }
     return 0;
-}
-
-static int take_word(struct dump_wish *wish, const char *word)
-{
-    if (!wish->process)
-        wish->process = word;
-    else if (!wish->profile)
-        wish->profile = word;
-    else
-        return misused(word, " is one word too many: PID and a profile are all");
-    return STATUS_OK;
 }
 
 /* What contradicts itself, whatever the profile is. */

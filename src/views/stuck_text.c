@@ -98,7 +98,7 @@ static void put_stacks(struct sink *sink, const struct stuck_facts *facts, const
                            0);
     }
     if (left_out > 0)
-        sink_printf(sink, "\n   %zu more stacks: see /debug/threads\n", left_out);
+        sink_printf(sink, "\n   %zu more stacks: see the profile threads\n", left_out);
 }
 
 static void put_fd(struct sink *sink, const struct stuck_facts *facts, int fd)
@@ -126,7 +126,7 @@ static void put_fds(struct sink *sink, const struct stuck_facts *facts,
     for (size_t i = 0; i < finding->fd_count && i < SHOWN_FDS; i++)
         put_fd(sink, facts, finding->fds[i]);
     if (finding->fd_count > SHOWN_FDS)
-        sink_printf(sink, "   and %zu more: see /debug/fds\n", finding->fd_count - SHOWN_FDS);
+        sink_printf(sink, "   and %zu more: see the profile fds\n", finding->fd_count - SHOWN_FDS);
     if (finding->opener && finding->opener->frame_count > 0) {
         sink_puts(sink, "   opened by\n");
         frames_write(sink, finding->opener->frames, finding->opener->frame_count, facts->symbolizer,
