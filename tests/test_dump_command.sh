@@ -133,6 +133,23 @@ answers 1 "cannot write nowhere/x: No such file" "$sleeper" -o nowhere/x --secon
 [ -e /dev/full ] && answers 1 "cannot write /dev/full: No space" "$sleeper" -o /dev/full
 [ "$(ls files | wc -l)" -eq 5 ] || fail "left behind: $(ls files)"
 
+# ---- files that others chose ----
+
+# A debug file by a link of its name, and one of that name without end.
+if cc -g -Wl,--build-id=none -I"$SNAG_SOURCE/include" "$SNAG_SOURCE/tests/programs/dump_subject.c" \
+    -L"$SNAG_BUILD/src" -lsnag -Wl,-rpath,"$SNAG_BUILD/src" -o linked -pthread; then
+    objcopy --only-keep-debug linked linked.debug
+    objcopy --strip-debug --add-gnu-debuglink=linked.debug linked
+    subject=./linked
+    start ./linked leaderless
+    answers 0 "wait_here at .*dump_subject.c:" "$process"
+    truncate -s 4T linked.debug
+    answers 0 "wait_here in linked" "$process"
+    subject=$SNAG_BUILD/tests/programs/dump_subject
+else
+    fail "a program with a debug link does not build"
+fi
+
 # ---- too little for itself ----
 
 (ulimit -n 10; "$snag" dump "$sleeper" fds >out 2>err)

@@ -29,6 +29,7 @@
     ((uint64_t)64 << 20) /* more code than that is not proven by comparing                         \
                           */
 #define CHUNK ((size_t)64 << 10)
+#define CHECKSUM_MAX ((off_t)1 << 30)
 #define DEBUG_ROOT "/usr/lib/debug"
 
 void elf_file_close(struct elf_file *file)
@@ -234,10 +235,14 @@ bool elf_file_open(struct elf_file *file, struct target *target, const struct mo
     return open_below(file, target->proc_fd, path) && keep_if_right(file, target, module);
 }
 
-/* The checksum of .gnu_debuglink is zlib's crc32 over the whole file. */
+/* The checksum of .gnu_debuglink is zlib's crc32 over the whole file. Who chose the file may have
+ * chosen one without end, which takes no room where it holds nothing. */
 static bool checksum_is(int fd, uint32_t wanted)
 {
-    unsigned char *bytes = malloc(CHUNK);
+    struct stat status;
+    unsigned char *bytes = NULL;
+    if (fstat(fd, &status) == 0 && status.st_size <= CHECKSUM_MAX)
+        bytes = malloc(CHUNK);
     if (!bytes)
         return false;
     uLong sum = crc32(0, NULL, 0);
