@@ -67,6 +67,41 @@ refused "no right" "Permission denied" "$work/plain"
 refused absent "No such file" "$work/absent"
 ends 3 "$snag" run --listen 127.0.0.1:0 "$work/three"
 
+# AddressSanitizer, which wants to be the first library; with what it looks for.
+printf '#include <stdlib.h>\nint main(int n, char **v) { char *p = malloc(n); p[n] = v[0][0]; free(p); return 3; }\n' >"$work/beyond.c"
+if cc -fsanitize=address -o "$work/checked" "$work/three.c" 2>/dev/null && cc -fsanitize=address -o "$work/beyond" "$work/beyond.c"; then
+    ends 3 "$snag" run --listen 127.0.0.1:0 "$work/checked"
+    [ "$(wc -l <"$work/err")" = 1 ] || fail "a program with AddressSanitizer: $(cat "$work/err")"
+    ends 3 "$snag" run --listen 127.0.0.1:0 sh -c 'exec "$0"' "$work/checked"
+    ends 1 "$snag" run --listen 127.0.0.1:0 "$work/beyond"
+    says "$work/err" "heap-buffer-overflow" "a write beyond"
+fi
+
+# What ends without running destructors leaves nothing behind either; a child of vfork that cannot
+# run its program, and so ends, leaves everything as it is.
+ends 3 "$snag" run --listen "unix:$work/%p.sock" --address-file "$work/%p.address" sh -c 'exit 3'
+cat >"$work/vforks.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    char address[100];
+    int status;
+    if (vfork() == 0) {
+        execl("/surely/not", "not", NULL);
+        _exit(6);
+    }
+    wait(&status);
+    snprintf(address, sizeof address, "%s/%d.sock", getenv("SOCKETS"), (int)getpid());
+    _Exit(access(address, F_OK) == 0 && WEXITSTATUS(status) == 6 ? 5 : 4);
+}
+END
+cc -D_GNU_SOURCE -o "$work/vforks" "$work/vforks.c" || fail "vforks.c does not compile"
+ends 5 env SOCKETS="$work" "$snag" run --listen "unix:$work/%p.sock" --address-file "$work/%p.address" "$work/vforks"
+[ -z "$(ls "$work" | grep -E "sock$|address$")" ] || fail "left behind: $(ls "$work")"
+
 # Children inherit nothing of it, and what the user set.
 for run in "env" "bash -c env" "sh -c env"; do
     # shellcheck disable=SC2086  # words

@@ -9,10 +9,12 @@
 #include "preload/address_file.h"
 #include "preload/variables.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -171,7 +173,7 @@ bool listen_is_on(void)
     return snag_address() != NULL;
 }
 
-/* What a clean end leaves behind nobody needs. */
+/* What a clean end leaves behind nobody needs. A child of vfork is not the process that listens. */
 __attribute__((destructor)) static void end(void)
 {
     const char *address = snag_address();
@@ -180,4 +182,36 @@ __attribute__((destructor)) static void end(void)
     address_file_remove(getpid());
     if (strncmp(address, "unix:", 5) == 0)
         unlink(address + 5);
+}
+
+/* An end is clean by _exit, too: a shell and the children of Python's multiprocessing end so. It
+ * may come from a signal handler or a child of vfork, where nothing can be looked up. */
+typedef void exit_function(int status);
+
+static exit_function *real_exit;
+
+void listen_watch_exit(void)
+{
+    real_exit = (exit_function *)(uintptr_t)dlsym(RTLD_NEXT, "_exit");
+}
+
+static __attribute__((noreturn)) void end_at_once(int status)
+{
+    end();
+    if (real_exit)
+        real_exit(status);
+    for (;;)
+        syscall(SYS_exit_group, status);
+}
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void _exit(int status)
+{
+    end_at_once(status);
+}
+
+EXPORT void _Exit(int status)
+{
+    end_at_once(status);
 }

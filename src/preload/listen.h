@@ -8,6 +8,10 @@
 /* In the constructor, before anything else. */
 void listen_prepare(void);
 
+/* In the constructor: from now on an end by _exit is one by exit, as far as the listener's socket
+ * and file are concerned. */
+void listen_watch_exit(void);
+
 /* Starts the listener and says where: on stderr, and in the file of `snag run --address-file`. A
  * failure is said, too; the service goes on. */
 void listen_begin(void);

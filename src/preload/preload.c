@@ -25,6 +25,7 @@ __attribute__((constructor)) static void begin(void)
     bool children = strcmp(wish, "children") == 0;
     variables_keep();
     listen_prepare();
+    listen_watch_exit();
     if (checks)
         leakcheck_begin();
     if (!children)
