@@ -155,6 +155,7 @@ for way in 0 1 2 3 4 5 6 7; do
     ends 7 "$snag" run --listen 127.0.0.1:0 "$work/execs" "$way"
     [ "$(grep -c "listens on" "$work/err")" = 2 ] || fail "exec, way $way: $(cat "$work/err")"
     ends 7 "$snag" run --no-fds --children --listen 127.0.0.1:0 "$work/execs" "$way"
+    [ "$(grep -c "listens on" "$work/err")" = 2 ] || fail "exec with --children, way $way: $(cat "$work/err")"
 done
 
 # What the auxiliary vector says is found behind the environment.

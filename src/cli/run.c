@@ -231,7 +231,7 @@ static int set_environment(const struct wish *wish)
     if (status == STATUS_OK && wish->leakcheck)
         status = set(VARIABLE_LEAKCHECK, wish->exit_code ? wish->exit_code : "1");
     if (status == STATUS_OK)
-        status = set(VARIABLE_WISH, wish->children ? "children" : "1");
+        status = set(VARIABLE_WISH, wish->children ? VARIABLE_WISH_CHILDREN : "1");
     if (status == STATUS_OK &&
         is_odd(1 + !had_preload + 1 + !!wish->address_file + wish->leakcheck))
         status = set(VARIABLE_EVEN, "1");

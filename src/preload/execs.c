@@ -2,8 +2,9 @@
  *
  * A service is often begun by a script that ends in exec, or by env, nice and the like. It is still
  * the process that was asked for. Its children are not: they have another process id than the
- * listener, also those of vfork, which run in its memory. Nothing is allocated here, since exec may
- * come from a signal handler or a child of vfork. */
+ * listener, also those of vfork, which run in its memory. With --children they are, also where the
+ * service makes an environment for them, as nginx does for the binary that it is upgraded to.
+ * Nothing is allocated here, since exec may come from a signal handler or a child of vfork. */
 #include "preload/execs.h"
 
 #include "preload/listen.h"
@@ -26,7 +27,7 @@
 typedef int exec_function(const char *file, char *const *arguments, char *const *environment);
 typedef int descriptor_function(int fd, char *const *arguments, char *const *environment);
 
-static atomic_bool takes_along;
+static _Atomic enum { NOTHING, THIS_PROCESS, CHILDREN_TOO } takes_along;
 
 static exec_function *real_execve;
 static exec_function *real_execvpe;
@@ -42,10 +43,18 @@ static void find_all(void)
     real_fexecve = (descriptor_function *)(uintptr_t)dlsym(RTLD_NEXT, "fexecve");
 }
 
-void execs_watch(void)
+void execs_watch(bool children)
 {
     find_all();
-    atomic_store(&takes_along, true);
+    atomic_store(&takes_along, children ? CHILDREN_TOO : THIS_PROCESS);
+}
+
+/* Children have it in their environment, unless they were given one of their own. */
+static bool is_to_have_it(char *const *environment)
+{
+    if (atomic_load(&takes_along) == CHILDREN_TOO)
+        return environment && !variables_are_in(environment);
+    return atomic_load(&takes_along) == THIS_PROCESS && environment && listen_is_on();
 }
 
 static size_t length_of(char *const *list)
@@ -61,9 +70,7 @@ static int become(exec_function *function, const char *file, int fd, char *const
                   char *const *environment)
 {
     find_all();
-    size_t count = atomic_load(&takes_along) && environment && listen_is_on()
-                       ? length_of(environment) + VARIABLES_MORE + 1
-                       : 1;
+    size_t count = is_to_have_it(environment) ? length_of(environment) + VARIABLES_MORE + 1 : 1;
     char *more[count];
     char text[3 * PATH_MAX];
     if (count > 1 && variables_for_exec(environment, more, text, sizeof text))
@@ -95,7 +102,7 @@ static bool is_static(const char *file)
 static int become_file(const char *file, char *const *arguments, char *const *environment)
 {
     find_all();
-    if (listen_is_on() && is_static(file))
+    if (is_to_have_it(environment) && is_static(file))
         return real_execve(file, arguments, environment);
     return become(real_execve, file, -1, arguments, environment);
 }

@@ -22,7 +22,7 @@ __attribute__((constructor)) static void begin(void)
     if (!wish || snag_inside()->abi != INSIDE_ABI)
         return;
     bool checks = getenv(VARIABLE_LEAKCHECK) != NULL;
-    bool children = strcmp(wish, "children") == 0;
+    bool children = strcmp(wish, VARIABLE_WISH_CHILDREN) == 0;
     variables_keep();
     listen_prepare();
     listen_watch_exit();
@@ -35,6 +35,6 @@ __attribute__((constructor)) static void begin(void)
     listen_begin();
     if (listen_is_on())
         forks_watch(children);
-    if (listen_is_on() && !children)
-        execs_watch();
+    if (listen_is_on() || children)
+        execs_watch(children);
 }

@@ -154,10 +154,25 @@ static char *kept_entry(const char *name)
     return NULL;
 }
 
+static bool is_for_children(void)
+{
+    const char *wish = kept_value(VARIABLE_WISH);
+    return wish && strcmp(wish, VARIABLE_WISH_CHILDREN) == 0;
+}
+
+bool variables_are_in(char *const *environment)
+{
+    for (; *environment; environment++)
+        if (value_in(*environment, VARIABLE_WISH))
+            return true;
+    return false;
+}
+
 bool variables_for_exec(char *const *environment, char **result, char *text, size_t size)
 {
     static char even[] = VARIABLE_EVEN "=1";
-    char *const ours[] = { kept_entry(VARIABLE_WISH), listen_entry,
+    char *const ours[] = { kept_entry(VARIABLE_WISH),
+                           is_for_children() ? kept_entry(VARIABLE_LISTEN) : listen_entry,
                            kept_entry(VARIABLE_ADDRESS_FILE) };
     const char *others = "";
     size_t count = 0;
