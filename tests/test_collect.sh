@@ -29,7 +29,9 @@ ended()
     local what=$1 expected=$2 status=0
     wait "${started[$what]}" || status=$?
     [ "$status" = "$expected" ] || fail "$what: status $status, not $expected: $(tail -n 3 "$what.err")"
-    [ -s "$what.out" ] && fail "$what: it writes to stdout"
+    [ "$status" != 0 ] && [ -s "$what.out" ] && fail "$what: it failed and writes to stdout"
+    [ "$status" = 0 ] && [ ! -s "$what.out" ] && fail "$what: how it went is not on stdout"
+    cat "$what.out" >>"$what.err"
 }
 # collect WHAT STATUS OPTION...
 collect()
@@ -81,7 +83,7 @@ collect first 0 --once "${targets[0]}"
 for profile in threads fds handles; do
     cp first/real-0/$profile/*.pb.gz recorded/$profile.pb.gz || fail "no $profile of one service"
 done
-[ "$(cat first.err | wc -l)" = 1 ] || fail "one line for one target that is well: $(cat first.err)"
+[ "$(cat first.err | wc -l)" = 1 ] && [ "$(wc -l <first.out)" = 1 ] || fail "one line for one target that is well: $(cat first.err)"
 says first '^20..-..-..T..:..:..Z 1 of 1 targets well, 0 failing, 3 profiles, [0-9.]+ KiB, [0-9.]+ s$'
 go tool pprof -raw first/real-0/handles/*.pb.gz 2>&1 | grep -q leak_response || fail "it is not that service's profile"
 
@@ -140,11 +142,11 @@ collect token 0 --once --profiles threads --token-file tokens "g=$address"
 
 # ---- several collectors at once ----
 for ((i = 0; i < 4; i++)); do
-    "$snag" collect --dir together --once "${targets[@]:20:30}" 2>"together.$i" &
+    "$snag" collect --dir together --once "${targets[@]:20:30}" >/dev/null 2>"together.$i" &
     together[i]=$!
 done
 for ((i = 0; i < 4; i++)); do
-    wait "${together[i]}" || fail "beside others: $(cat "together.$i")"
+    wait "${together[i]}" && [ ! -s "together.$i" ] || fail "beside others: $(cat "together.$i")"
 done
 [ "$(files together)" = 360 ] || fail "of four collectors there are $(files together) files"
 
@@ -172,6 +174,14 @@ sync full/*/*/*
 collect full 0 --once --keep-age 0 --keep-size 4MiB "s=$good"
 [ "$(find full -name '20200*' -printf '%f\n' | sort | tr '\n' ' ')" = \
     "20200105T000000Z.pb.gz 20200105T000001Z.pb.gz 20200106T000000Z.pb.gz 20200106T000001Z.pb.gz " ] || fail "not the oldest are removed: $(find full -type f)"
+says full 'Z full holds no more than 4.0 MiB: profiles are removed when they are [0-9]+ d old \(--keep-size\)$'
+# What cannot be removed costs no newer one its place.
+if chattr +i full/s/threads/20200105T000000Z.pb.gz 2>/dev/null; then
+    collect full 0 --once --keep-age 0 --keep-size 3500000 "s=$good"
+    says full 'Z full: old profiles cannot be removed: Operation not permitted$'
+    [ "$(find full -name '20200*' | wc -l)" = 4 ] || fail "a newer one went for one that cannot: $(find full -type f)"
+    chattr -i full/s/threads/20200105T000000Z.pb.gz
+fi
 
 # ---- round after round: targets come and go, one dies and is well again ----
 first=$(sed -n 's/^.* listens on //p' real.0.log)
@@ -258,7 +268,7 @@ says lies ' socket unix:.*: there is no such socket '
 # ---- killed at any moment: what has its name is whole ----
 mkdir -m 700 killed
 for ((i = 0; i < 15; i++)); do
-    "$snag" collect -d killed --once "${targets[@]:20:100}" 2>/dev/null &
+    "$snag" collect -d killed --once "${targets[@]:20:100}" >/dev/null 2>&1 &
     victim=$!
     before=$(files killed 2>/dev/null)
     for ((j = 0; j < 1000; j++)); do

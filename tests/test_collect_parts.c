@@ -1,14 +1,18 @@
 /* test_collect_parts.c proves single steps of the collector where a wrong byte counts: replies are
  * read the same in whatever pieces they come, and a broken one never takes more than it may; names
  * that a target gives itself stay in their folder; what is removed as old has a name of ours; a
- * failing target is told at doublings. */
+ * failing target is told at doublings; what takes long runs beside the loop, and all of it is
+ * handed back. */
 #include "collect/health.h"
 #include "collect/names.h"
 #include "collect/place.h"
 #include "collect/reply.h"
 #include "collect/stored_name.h"
+#include "collect/workers.h"
 
 #include <event2/buffer.h>
+#include <event2/event.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -262,6 +266,54 @@ static void failures_are_told_at_doublings(void **state)
     assert_true(health_failed(&health, 1));
 }
 
+/* ---- workers ---- */
+
+#define WORKS 50
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t loop_thread;
+static size_t run_count;
+static size_t done_count;
+
+static void pass_the_gate(struct work *work)
+{
+    (void)work;
+    assert_false(pthread_equal(pthread_self(), loop_thread));
+    pthread_mutex_lock(&gate);
+    run_count++;
+    pthread_mutex_unlock(&gate);
+}
+
+static void count_it(struct work *work)
+{
+    assert_true(pthread_equal(pthread_self(), loop_thread));
+    done_count += work->was_run ? 1 : 1000;
+}
+
+/* Of the first half all are run; of the second those that had begun before the end. */
+static void work_is_handed_back(void **state)
+{
+    static struct work works[2 * WORKS];
+    struct event_base *base = event_base_new();
+    struct workers *workers = workers_new(base, 3);
+    (void)state;
+    loop_thread = pthread_self();
+    for (size_t i = 0; i < 2 * WORKS; i++)
+        works[i] = (struct work){ .run = pass_the_gate, .done = count_it };
+    for (size_t i = 0; i < WORKS; i++)
+        workers_give(workers, &works[i]);
+    while (done_count < WORKS)
+        event_base_loop(base, EVLOOP_ONCE);
+    assert_int_equal(done_count, WORKS);
+    assert_int_equal(run_count, WORKS);
+    for (size_t i = WORKS; i < 2 * WORKS; i++)
+        workers_give(workers, &works[i]);
+    workers_free(workers);
+    assert_int_equal(done_count % 1000 + done_count / 1000, 2 * WORKS);
+    assert_int_equal(run_count, done_count % 1000);
+    event_base_free(base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +324,7 @@ int main(void)
         cmocka_unit_test(stored_names_are_read_back),
         cmocka_unit_test(places_are_read),
         cmocka_unit_test(failures_are_told_at_doublings),
+        cmocka_unit_test(work_is_handed_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

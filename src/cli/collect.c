@@ -27,9 +27,9 @@ static const char help[] =
     "  --interval TIME     else each target every TIME (60s), spread over it\n"
     "  --timeout TIME      for one profile, from connecting to its end (10s)\n"
     "  --concurrency N     targets asked at a time (64)\n"
-    "  --max-bytes SIZE    of one profile (16MiB)\n"
+    "  --max-bytes SIZE    of one profile (8MiB)\n"
     "  --keep-age TIME     older ones are removed (7d); 0: never\n"
-    "  --keep-size SIZE    so are the oldest while there is more (1GiB); 0: never\n"
+    "  --keep-size SIZE    so are the oldest if there is more (a tenth of the disk)\n"
     "  --token-file FILE   lines TOKEN or SERVICE TOKEN; or set SNAG_TOKEN\n"
     "  --push URL          also to Pyroscope's URL/ingest\n"
     "  --push-tenant ID    as this tenant (X-Scope-OrgID)\n"
@@ -240,10 +240,10 @@ static int run(char **arguments)
                                       .profile_count = 3,
                                       .interval = 60,
                                       .timeout = 10,
-                                      .max_bytes = 16u << 20,
+                                      .max_bytes = 8u << 20,
                                       .concurrency = 64,
                                       .keep_age = 7 * 86400,
-                                      .keep_size = 1u << 30 } };
+                                      .keep_size = COLLECT_TENTH_OF_DISK } };
     size_t count = 0;
     if (arguments[0] && strcmp(arguments[0], "diff") == 0)
         return collect_diff(arguments + 1);

@@ -4,8 +4,9 @@
 
 #include "collect/file_sd.h"
 #include "collect/push.h"
-#include "collect/retention.h"
 #include "collect/rounds.h"
+#include "collect/sweeper.h"
+#include "collect/workers.h"
 #include "tool/command.h"
 
 #include <errno.h>
@@ -24,8 +25,8 @@
 /* Descriptors beside the connections. */
 #define OTHER_DESCRIPTORS 32
 
-/* Of its time, a sweep takes at most this share. */
-#define SWEEP_SHARE 20
+/* One flushes while another reads what came. */
+#define WORKERS 4
 
 /* With --once, what is to be pushed may take so long after the last profile. */
 #define PUSH_SECONDS 60
@@ -33,14 +34,12 @@
 struct collect {
     const struct collect_options *options;
     struct rounds rounds;
-    struct retention retention;
+    struct sweeper sweeper;
     struct file_sd *files;
     struct event *signals[3];
     struct event *look;
     struct event *progress;
     double started;
-    double next_sweep;
-    struct health sweeps;
     int ended_by; /* a signal */
 };
 
@@ -102,34 +101,6 @@ static void read_again(struct collect *collect, bool is_asked_for)
                  collect->rounds.count, change.added, change.removed);
 }
 
-/* ---- old profiles ---- */
-
-static void sweep(struct collect *collect)
-{
-    struct retention *retention = &collect->retention;
-    struct lines *lines = &collect->rounds.lines;
-    char size[24];
-    if (!retention->keep_age && !retention->keep_size)
-        return;
-    double before = rounds_now();
-    int status = retention_sweep(retention, &collect->rounds.store);
-    double after = rounds_now();
-    double pause = SWEEP_SHARE * (after - before);
-    collect->next_sweep = after + (pause > LOOK_SECONDS ? pause : LOOK_SECONDS);
-    if (pause < collect->options->interval / 2)
-        collect->next_sweep = after + collect->options->interval / 2;
-    if (status && health_failed(&collect->sweeps, 1))
-        line_say(lines, "%s: old profiles cannot be removed: %s", collect->options->directory,
-                 strerror(-status));
-    else if (!status)
-        health_well(&collect->sweeps);
-    if (!retention->removed_files || !collect->options->once)
-        return;
-    line_size(retention->removed_bytes, size);
-    line_say(lines, "%llu old profiles removed, %s", (unsigned long long)retention->removed_files,
-             size);
-}
-
 /* ---- the loop ---- */
 
 static void on_look(evutil_socket_t fd, short what, void *user)
@@ -138,8 +109,7 @@ static void on_look(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     read_again(collect, false);
-    if (rounds_now() >= collect->next_sweep)
-        sweep(collect);
+    sweeper_look(&collect->sweeper);
 }
 
 static void on_progress(evutil_socket_t fd, short what, void *user)
@@ -154,14 +124,14 @@ static void on_progress(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     rounds_count(rounds, &well, &failing);
-    line_size(rounds->store.bytes, size);
+    line_size(rounds->bytes, size);
     double wait = rounds_until_next(rounds);
     if (rounds->asked || rounds->waiting_count)
         snprintf(next, sizeof next, ", asking %u", rounds->asked);
     else if (wait >= 0)
         snprintf(next, sizeof next, ", next in %.0f s", wait);
     snprintf(text, sizeof text, "%zu of %zu targets, %zu failing, %llu profiles, %s%s", well,
-             rounds->count, failing, (unsigned long long)rounds->store.files, size, next);
+             rounds->count, failing, (unsigned long long)rounds->files, size, next);
     line_progress(&rounds->lines, text);
 }
 
@@ -307,6 +277,12 @@ static int begin(struct collect *collect)
         complain("collect", "cannot write to %s: %s", options->directory, strerror(-status));
         return STATUS_FAILED;
     }
+    sweeper_begin(&collect->sweeper, rounds);
+    rounds->workers = workers_new(rounds->base, WORKERS);
+    if (!rounds->workers) {
+        complain("collect", "no memory or no threads");
+        return STATUS_FAILED;
+    }
     allow_descriptors(collect);
     return begin_push(collect);
 }
@@ -317,6 +293,7 @@ static void end(struct collect *collect)
     push_free(collect->rounds.push);
     if (collect->rounds.base) {
         rounds_end(&collect->rounds);
+        workers_free(collect->rounds.workers);
         free_events(collect);
         event_base_free(collect->rounds.base);
     }
@@ -328,33 +305,45 @@ static void end(struct collect *collect)
 
 /* ---- the two ways to run ---- */
 
-static int run_once(struct collect *collect)
+/* So that cron writes a letter only when something failed: `snag collect --once ... >/dev/null`. */
+static void sum_up(struct collect *collect, size_t unpushed, bool is_well)
 {
     struct rounds *rounds = &collect->rounds;
     char size[24];
     size_t well;
     size_t failing;
+    lines_notes_to(&rounds->lines, is_well ? stdout : stderr);
+    if (!collect->ended_by)
+        sweeper_sweep(&collect->sweeper);
+    rounds_count(rounds, &well, &failing);
+    line_size(rounds->bytes, size);
+    line_note(&rounds->lines, "%zu of %zu targets well, %zu failing, %llu profiles, %s, %.1f s",
+              well, rounds->count, failing, (unsigned long long)rounds->files, size,
+              rounds_now() - collect->started);
+    if (rounds->unwritten)
+        line_say(&rounds->lines, "%lu profiles could not be written", rounds->unwritten);
+    if (unpushed)
+        line_say(&rounds->lines, "%zu profiles could not be pushed", unpushed);
+}
+
+static int run_once(struct collect *collect)
+{
+    struct rounds *rounds = &collect->rounds;
+    size_t well;
+    size_t failing;
+    size_t unpushed = 0;
     rounds->idle = on_idle;
     rounds->user = collect;
     rounds_ask_all(rounds);
     if (rounds->count)
         event_base_dispatch(rounds->base);
-    size_t waiting =
-        rounds->push && !collect->ended_by ? push_drain(rounds->push, PUSH_SECONDS) : 0;
-    size_t lost = rounds->push ? push_lost(rounds->push) : 0;
-    if (!collect->ended_by)
-        sweep(collect);
+    if (rounds->push && !collect->ended_by)
+        unpushed = push_drain(rounds->push, PUSH_SECONDS);
+    if (rounds->push)
+        unpushed += push_lost(rounds->push);
     rounds_count(rounds, &well, &failing);
-    line_size(rounds->store.bytes, size);
-    line_say(&rounds->lines, "%zu of %zu targets well, %zu failing, %llu profiles, %s, %.1f s",
-             well, rounds->count, failing, (unsigned long long)rounds->store.files, size,
-             rounds_now() - collect->started);
-    if (rounds->unwritten)
-        line_say(&rounds->lines, "%lu profiles could not be written", rounds->unwritten);
-    if (waiting + lost)
-        line_say(&rounds->lines, "%zu profiles could not be pushed", waiting + lost);
-    bool is_well =
-        rounds->count && well == rounds->count && !rounds->unwritten && !waiting && !lost;
+    bool is_well = rounds->count && well == rounds->count && !rounds->unwritten && !unpushed;
+    sum_up(collect, unpushed, is_well);
     return is_well ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -362,14 +351,16 @@ static int run_on(struct collect *collect)
 {
     struct rounds *rounds = &collect->rounds;
     char size[24];
-    line_say(&rounds->lines, "%zu targets, every %u s, into %s", rounds->count,
-             collect->options->interval, collect->options->directory);
-    sweep(collect);
+    char limits[80];
+    sweeper_limits(&collect->sweeper, limits);
+    line_say(&rounds->lines, "%zu targets, every %u s, kept in %s %s", rounds->count,
+             collect->options->interval, collect->options->directory, limits);
+    sweeper_look(&collect->sweeper);
     event_base_dispatch(rounds->base);
-    line_size(rounds->store.bytes, size);
+    line_size(rounds->bytes, size);
     line_say(&rounds->lines, "ended by %s: %llu profiles, %s",
-             collect->ended_by == SIGINT ? "SIGINT" : "SIGTERM",
-             (unsigned long long)rounds->store.files, size);
+             collect->ended_by == SIGINT ? "SIGINT" : "SIGTERM", (unsigned long long)rounds->files,
+             size);
     return STATUS_OK;
 }
 
@@ -377,8 +368,6 @@ int collect_run(const struct collect_options *options)
 {
     struct collect collect = { .options = options,
                                .rounds = { .options = options, .store.directory = -1 },
-                               .retention = { .keep_age = options->keep_age,
-                                              .keep_size = options->keep_size },
                                .started = rounds_now() };
     lines_begin(&collect.rounds.lines);
     int status = begin(&collect);

@@ -1,9 +1,10 @@
 /* collect.h: profiles of many targets, every interval, into a directory.
  *
- * One thread and one event loop:
+ * One event loop, and a few threads for what takes long (workers.h):
  *
  *   targets (command line, file_sd) -> rounds (whose turn it is) -> exchange (one GET)
- *     -> genuine (is it a profile?) -> store (DIR/SERVICE/PROFILE/TIME.pb.gz) -> push
+ *     -> keep: genuine (is it a profile?) -> store (DIR/SERVICE/PROFILE/TIME.pb.gz)
+ *     -> push
  *
  * What fails on the way costs its target one line (health.h) and nothing else. */
 #ifndef SNAG_COLLECT_COLLECT_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #define COLLECT_PROFILES_MOST 16
+#define COLLECT_TENTH_OF_DISK UINT64_MAX /* as keep_size */
 
 struct collect_options {
     const char *directory;

@@ -9,7 +9,7 @@
 
 void lines_begin(struct lines *lines)
 {
-    *lines = (struct lines){ .is_terminal = isatty(STDERR_FILENO) };
+    *lines = (struct lines){ .is_terminal = isatty(STDERR_FILENO), .notes = stderr };
 }
 
 static void take_back(struct lines *lines)
@@ -19,23 +19,41 @@ static void take_back(struct lines *lines)
     lines->is_shown = false;
 }
 
-void line_say(struct lines *lines, const char *format, ...)
+static void say(struct lines *lines, FILE *to, const char *format, va_list arguments)
 {
     char when[32] = "";
     char text[1536];
     time_t now = time(NULL);
     struct tm parts;
-    va_list arguments;
     if (gmtime_r(&now, &parts))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     for (char *at = text; *at; at++) /* some of it comes from files and from targets */
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
     take_back(lines);
-    fprintf(stderr, "%s %s\n", when, text);
+    fprintf(to, "%s %s\n", when, text);
+}
+
+void line_say(struct lines *lines, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(lines, stderr, format, arguments);
+    va_end(arguments);
+}
+
+void line_note(struct lines *lines, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(lines, lines->notes, format, arguments);
+    va_end(arguments);
+}
+
+void lines_notes_to(struct lines *lines, FILE *file)
+{
+    lines->notes = file;
 }
 
 /* One that is longer than the terminal is wide could not be taken back. */

@@ -77,6 +77,7 @@ static int gunzip(struct sink_buffer *plain, const void *bytes, size_t length, s
 struct share {
     ProtobufCAllocator allocator; /* first: what protobuf-c hands back */
     struct arena *arena;
+    size_t most;
     size_t left;
     bool used_up;
 };
@@ -105,12 +106,15 @@ static int unpack(struct pprof *pprof, const void *bytes, size_t length, size_t 
     struct share share = { .arena = &pprof->arena, .left = most };
     if (length < (most - SMALL) / SHARE_OF_SIZE)
         share.left = length * SHARE_OF_SIZE + SMALL;
+    share.most = share.left;
     share.allocator = (ProtobufCAllocator){ take, leave, &share };
     pprof->message = perftools__profiles__profile__unpack(&share.allocator, length, bytes);
     if (pprof->message)
         return 0;
-    if (share.used_up)
+    if (share.used_up) {
+        snprintf(why, size, "it would take more than %zu MiB of memory", share.most >> 20);
         return -EFBIG;
+    }
     snprintf(why, size, "it is no profile in pprof's format");
     return -EBADMSG;
 }

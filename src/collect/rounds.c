@@ -2,6 +2,7 @@
 #include "collect/rounds.h"
 
 #include "collect/exchange.h"
+#include "collect/keep.h"
 #include "collect/turn.h"
 
 #include <errno.h>
@@ -135,6 +136,8 @@ static void member_free(struct member *member)
         member->rounds->asked--;
     if (member->exchange)
         exchange_cancel(member->exchange);
+    if (member->keep)
+        keep_cancel(member->keep);
     if (member->turn)
         event_free(member->turn);
     free(member);

@@ -16,8 +16,10 @@
 
 struct event;
 struct exchange;
+struct keep;
 struct push;
 struct rounds;
+struct workers;
 
 struct member {
     struct target target;
@@ -25,7 +27,8 @@ struct member {
     TAILQ_ENTRY(member) next; /* while it waits */
     struct event *turn;       /* NULL with --once */
     struct exchange *exchange;
-    double due; /* CLOCK_MONOTONIC */
+    struct keep *keep; /* of what it answered; then there is no exchange */
+    double due;        /* CLOCK_MONOTONIC */
     enum { MEMBER_RESTS, MEMBER_WAITS, MEMBER_IS_ASKED } state;
     size_t profile; /* which one it is asked for */
     struct outcome outcomes[COLLECT_PROFILES_MOST];
@@ -36,6 +39,7 @@ struct member {
 struct rounds {
     const struct collect_options *options;
     struct event_base *base;
+    struct workers *workers;
     struct dialler dialler;
     struct store store;
     struct tokens tokens;
@@ -47,15 +51,17 @@ struct rounds {
     TAILQ_HEAD(, member) waiting;
     size_t waiting_count;
     unsigned asked;
-    struct health disk;      /* our own */
-    double disk_failed;      /* when, the last time */
+    struct health disk; /* our own */
+    double disk_failed; /* when, the last time */
+    uint64_t files;     /* that were written, and their bytes */
+    uint64_t bytes;
     unsigned long unwritten; /* profiles that were had and could not be written */
     /* Called when nobody waits or is asked any more. */
     void (*idle)(void *user);
     void *user;
 };
 
-/* OPTIONS, base, store, tokens and lines are filled in. */
+/* OPTIONS, base, workers, store, tokens and lines are filled in. */
 void rounds_begin(struct rounds *rounds);
 
 struct rounds_change {

@@ -1,8 +1,9 @@
 /* store.c: the directory that profiles are kept in; see store.h.
  *
- * Written under another name, flushed, given its name by a rename that refuses to replace, and the
- * folder flushed. Between two such calls nothing else runs, so an orderly end leaves no half
- * file; what a kill leaves is removed by retention.c. */
+ * Written under another name, flushed, and given its name by a rename that refuses to replace. The
+ * folder is not flushed: that would cost as much again, and only the names of the last few seconds
+ * can be lost. An orderly end waits for what has begun (workers.h); the half file of a kill is
+ * removed by retention.c. */
 #include "collect/store.h"
 
 #include "base/write_all.h"
@@ -15,6 +16,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A folder that was just opened may be removed as an empty one, here or by another collector. */
+#define TRIES 5
 
 /* Of one target in one second. */
 #define NUMBERS_MOST 1000
@@ -47,15 +51,13 @@ void store_close(struct store *store)
         close(store->directory);
 }
 
-/* The same, made if it is not there; then it is flushed that it is. */
+/* The same, made if it is not there. */
 static int make_folder(int folder, const char *name)
 {
     int fd = store_folder(folder, name);
     if (fd != -ENOENT)
         return fd;
-    if (mkdirat(folder, name, 0700) == 0)
-        fsync(folder);
-    else if (errno != EEXIST)
+    if (mkdirat(folder, name, 0700) != 0 && errno != EEXIST)
         return -errno;
     return store_folder(folder, name);
 }
@@ -118,32 +120,35 @@ static int write_file(int folder, time_t time, const char *instance, const void 
         status = give_free_name(folder, temporary, time, instance);
     if (status)
         unlinkat(folder, temporary, 0);
-    else
-        fsync(folder);
     return status;
 }
 
-void store_write(struct store *store, const char *service, const char *profile,
+/* DIR/SERVICE/PROFILE: a descriptor or a negative errno. */
+static int open_folder(const struct store *store, const char *service, const char *profile)
+{
+    int outer = make_folder(store->directory, service);
+    if (outer < 0)
+        return outer;
+    int folder = make_folder(outer, profile);
+    close(outer);
+    return folder;
+}
+
+void store_write(const struct store *store, const char *service, const char *profile,
                  const char *instance, time_t time, const void *bytes, size_t length,
                  struct outcome *outcome)
 {
-    int status = make_folder(store->directory, service);
-    if (status >= 0) {
-        int folder = make_folder(status, profile);
-        close(status);
-        status = folder;
-    }
-    if (status >= 0) {
-        int folder = status;
+    int status = -ENOENT;
+    for (int tries = 0; status == -ENOENT && tries < TRIES; tries++) {
+        int folder = status = open_folder(store, service, profile);
+        if (folder < 0)
+            continue;
         status = write_file(folder, time, instance, bytes, length);
         close(folder);
     }
-    if (status < 0) {
+    if (status < 0)
         outcome_set(outcome, OUTCOME_NOT_WRITTEN, "cannot write %s/%s/%s: %s", store->path, service,
                     profile, strerror(-status));
-        return;
-    }
-    outcome_set(outcome, OUTCOME_OK, "%s", "");
-    store->files++;
-    store->bytes += length;
+    else
+        outcome_set(outcome, OUTCOME_OK, "%s", "");
 }

@@ -5,7 +5,7 @@
 #include "collect/turn.h"
 
 #include "collect/exchange.h"
-#include "collect/genuine.h"
+#include "collect/keep.h"
 #include "collect/push.h"
 #include "collect/rounds.h"
 
@@ -108,7 +108,7 @@ static void end(struct member *member)
 
 /* ---- what is done ---- */
 
-static void push(struct member *member, const void *bytes, size_t length, time_t when)
+static void push(struct member *member, const struct kept *kept)
 {
     const struct rounds *rounds = member->rounds;
     const struct push_label instance = { "instance", member->target.instance_label };
@@ -117,46 +117,58 @@ static void push(struct member *member, const void *bytes, size_t length, time_t
         .profile = rounds->folders[member->profile],
         .labels = &instance,
         .label_count = 1,
-        .time_ns = (uint64_t)when * 1000000000u,
-        .bytes = bytes,
-        .length = length,
+        .time_ns = (uint64_t)kept->when * 1000000000u,
+        .bytes = kept->bytes,
+        .length = kept->length,
     };
     if (rounds->push)
         push_submit(rounds->push, &profile); /* what becomes of it, it tells itself */
 }
 
-static void keep(struct member *member, struct evbuffer *body, struct outcome *outcome)
+static void go_on(struct member *member, const struct outcome *outcome)
 {
+    size_t last = outcome_is_of_target(outcome) ? member->rounds->options->profile_count
+                                                : member->profile + 1;
+    while (member->profile < last)
+        member->outcomes[member->profile++] = *outcome;
+    ask(member);
+}
+
+static void on_kept(void *user, const struct outcome *outcome, const struct kept *kept)
+{
+    struct member *member = user;
     struct rounds *rounds = member->rounds;
-    size_t length = evbuffer_get_length(body);
-    const void *bytes = evbuffer_pullup(body, -1);
-    time_t now = time(NULL);
-    genuine_check(bytes, length, rounds->options->max_bytes, outcome);
-    if (outcome->kind != OUTCOME_OK)
-        return;
-    push(member, bytes, length, now);
-    store_write(&rounds->store, member->target.service, rounds->folders[member->profile],
-                member->target.part, now, bytes, length, outcome);
+    member->keep = NULL;
     if (outcome->kind == OUTCOME_OK) {
+        rounds->files++;
+        rounds->bytes += kept->length;
         tell_disk_is_well(rounds);
-        return;
+    } else if (outcome->kind == OUTCOME_NOT_WRITTEN) {
+        rounds->unwritten++;
+        tell_of_disk(rounds, outcome);
     }
-    rounds->unwritten++;
-    tell_of_disk(rounds, outcome);
+    if (outcome->kind == OUTCOME_OK || outcome->kind == OUTCOME_NOT_WRITTEN)
+        push(member, kept);
+    go_on(member, outcome);
 }
 
 static void on_done(void *user, const struct outcome *result, struct evbuffer *body)
 {
     struct member *member = user;
+    const struct rounds *rounds = member->rounds;
     struct outcome outcome = *result;
     member->exchange = NULL;
-    if (outcome.kind == OUTCOME_OK)
-        keep(member, body, &outcome);
-    size_t last = outcome_is_of_target(&outcome) ? member->rounds->options->profile_count
-                                                 : member->profile + 1;
-    while (member->profile < last)
-        member->outcomes[member->profile++] = outcome;
-    ask(member);
+    if (outcome.kind == OUTCOME_OK) {
+        const struct keep_wish wish = { .store = &rounds->store,
+                                        .target = &member->target,
+                                        .profile = rounds->folders[member->profile],
+                                        .most = rounds->options->max_bytes };
+        member->keep = keep_begin(rounds->workers, &wish, body, on_kept, member);
+        if (member->keep)
+            return;
+        outcome_set(&outcome, OUTCOME_NO_MEMORY, "no memory here");
+    }
+    go_on(member, &outcome);
 }
 
 /* "threads?seconds=10" takes ten seconds longer. */
