@@ -384,6 +384,7 @@ static void test_a_stripped_program_has_no_names(void **state)
     build("stripped", "-O1 -g -rdynamic");
     uint64_t exported = symbol_value(at("stripped"), "exported");
     uint64_t not_exported = symbol_value(at("stripped"), "many_calls");
+    uint64_t unsized = symbol_value(at("stripped"), "unsized");
     size_t count;
     struct sized_function *functions = ask_nm(at("stripped"), &count);
     assert_true(run_command("strip -s '%s'", at("stripped")));
@@ -391,6 +392,10 @@ static void test_a_stripped_program_has_no_names(void **state)
     subject_start(&subject, at("stripped"));
     has_name(&subject, exported, "exported", 0);
     has_no_name(&subject, not_exported);
+    if (unsized) {
+        has_name(&subject, unsized, "unsized", 0);
+        has_no_name(&subject, unsized + 1); /* the symbol that ends it may have been stripped */
+    }
     size_t unnamed = 0;
     for (size_t i = 0; i < count; i++) {
         const struct location *location = find(&subject, functions[i].start + 1);

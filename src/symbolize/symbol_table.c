@@ -2,7 +2,8 @@
  *
  * An address is in a function only up to its size. Hand-written assembly
  * often has no size (_start, __restore_rt): such a function is believed up to the next
- * symbol of its section, whatever that is, because nothing else can begin there.
+ * symbol of its section, whatever that is, because nothing else can begin there. A table for
+ * linking leaves out what begins there unexported: in that one it is believed where it begins.
  *
  * One piece of code has many names in a C library (__libc_read, __read, read):
  * the one shown is what a program calls, so exported before local, and without
@@ -64,9 +65,9 @@ static bool append(struct symbol_table *table, struct symbol symbol)
     return true;
 }
 
-/* Reads one entry; false where it tells nothing about code. */
+/* Reads one entry of TABLE; false where it tells nothing about code. */
 static bool read_symbol(struct symbol *symbol, Elf *elf, const GElf_Sym *entry, GElf_Word section,
-                        GElf_Word strings)
+                        const GElf_Shdr *table)
 {
     unsigned type = GELF_ST_TYPE(entry->st_info);
     bool function = type == STT_FUNC || type == STT_GNU_IFUNC;
@@ -76,12 +77,14 @@ static bool read_symbol(struct symbol *symbol, Elf *elf, const GElf_Sym *entry, 
     GElf_Shdr header;
     if (!where || !gelf_getshdr(where, &header) || !(header.sh_flags & SHF_EXECINSTR))
         return false;
-    const char *name = elf_strptr(elf, strings, entry->st_name);
+    const char *name = elf_strptr(elf, table->sh_link, entry->st_name);
     /* $x and $d mark code and data inside functions of ARM. */
     if (!name || !*name || *name == '$')
         return false;
     bool sized = entry->st_size > 0;
-    uint64_t end = sized ? entry->st_value + entry->st_size : header.sh_addr + header.sh_size;
+    uint64_t end = header.sh_addr + header.sh_size;
+    if (sized || table->sh_type == SHT_DYNSYM)
+        end = entry->st_value + (sized ? entry->st_size : 1);
     if (end <= entry->st_value)
         return false;
     *symbol = (struct symbol){
@@ -136,7 +139,7 @@ bool symbol_table_read(struct symbol_table *table, Elf *elf, Elf_Scn *section)
         GElf_Word index = 0;
         struct symbol symbol;
         if (gelf_getsymshndx(data, extended, (int)i, &entry, &index) &&
-            read_symbol(&symbol, elf, &entry, section_of(&entry, index), header.sh_link) &&
+            read_symbol(&symbol, elf, &entry, section_of(&entry, index), &header) &&
             !append(table, symbol)) {
             symbol_table_free(table);
             return false;
