@@ -123,7 +123,7 @@ cat >names.json <<END
   { "targets": ["$good"], "labels": { "job": "secret", "__scheme__": "https" } } ]
 END
 collect names 0 --once --profiles threads --file-sd names.json
-says names ": left out: target '$good': __scheme__ is https, and only http is spoken"
+says names ": left out: target 'nowhere': a port is missing, such as HOST:6060; target '.': it is no text; target '$good': __scheme__ is https, and only http is spoken$"
 [ "$(find names -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | cut -c 1-20 | tr '\n' ' ')" = \
     "_._.._up _etc_passwd nnnnnnnnnnnnnnnnnnnn twins " ] || fail "folders: $(ls names)"
 [ "$(files names '*/twins/*Z-same-????????.pb.gz')" = 2 ] || fail "two of one name are one: $(ls names/twins/threads)"
@@ -139,6 +139,24 @@ says token ' g [^ ]+ threads: answers 401: '
 SNAG_TOKEN=sesame collect token 0 --once --profiles threads "g=$address"
 printf '# of each\n%s sesame\nother wrong\n' "$address" >tokens
 collect token 0 --once --profiles threads --token-file tokens "g=$address"
+
+# ---- behind a port that is forwarded, the address dialled is none of the listener's ----
+python3 - "${address##*:}" >forward.log 2>&1 <<'END' &
+import socket, sys, threading
+def copy(source, sink):
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
+outer = socket.create_server(("127.0.0.2", 0))
+print("listens on 127.0.0.2:%d" % outer.getsockname()[1], flush=True)
+outer.settimeout(120)
+here, there = outer.accept()[0], socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+threading.Thread(target=copy, args=(here, there)).start()
+copy(there, here)
+END
+services+=($!)
+until_true grep -q ' on ' forward.log
+SNAG_TOKEN=sesame collect forward 0 --once --profiles threads "f=$(sed -n 's/^listens on //p' forward.log)"
 
 # ---- several collectors at once ----
 for ((i = 0; i < 4; i++)); do
@@ -198,7 +216,7 @@ until_true grep -q 'sd.json: it is no JSON: .*its targets stay as they were' run
 before=$(files run '*/a/*')
 until_true has_files run '*/a/*' $((before + 3))
 echo "[ { \"targets\": [\"$second\"], \"labels\": { \"job\": \"c\" } } ]" >sd.new && mv sd.new sd.json
-until_true grep -q ' 3 targets now: 1 added, 1 removed$' run.err
+until_true grep -q ' 3 targets now: 1 added, 1 removed; [0-9]* well, [0-9]* failing$' run.err
 until_true has_files run '*/c/*' 6
 before=$(files run '*/a/*')
 now=$(files run '*/c/*')
@@ -208,7 +226,7 @@ touch run/b/threads/20200101T000000Z.pb.gz
 is_gone() { [ ! -e "$1" ]; }
 until_true is_gone run/b/threads/20200101T000000Z.pb.gz
 kill -HUP "$collector"
-until_true grep -q ' 3 targets now: 0 added, 0 removed$' run.err
+until_true grep -q ' 3 targets now: 0 added, 0 removed; [0-9]* well, [0-9]* failing$' run.err
 process=$(cat "/proc/${services[4]}/task/${services[4]}/children")
 kill -STOP "${process%% *}"
 until_true grep -q "Z c $second .*: timed out after 3 s, .*(nothing stored)$" run.err

@@ -266,6 +266,33 @@ static void failures_are_told_at_doublings(void **state)
     assert_true(health_failed(&health, 1));
 }
 
+/* One that fails every other round is told of at doublings; one that really is down, again. */
+static void what_comes_and_goes_is_told_at_doublings(void **state)
+{
+    struct health health = { .failures = 0 };
+    char words[96];
+    unsigned told = 0;
+    unsigned well = 0;
+    (void)state;
+    for (unsigned round = 0; round < 1000; round++) {
+        told += health_failed(&health, 2);
+        health_words(&health, words, sizeof words);
+        well += health_well(&health) > 0;
+    }
+    assert_int_equal(told, 10);
+    assert_int_equal(well, 10);
+    assert_string_equal(words, "; it comes and goes, 1000 times by now");
+    for (unsigned round = 0; round < 16; round++)
+        told += health_failed(&health, 2);
+    assert_int_equal(told, 11);
+    assert_int_equal(health_well(&health), 16);
+    for (unsigned round = 0; round < 20; round++)
+        health_well(&health);
+    assert_true(health_failed(&health, 2));
+    health_words(&health, words, sizeof words);
+    assert_string_equal(words, "");
+}
+
 /* ---- workers ---- */
 
 #define WORKS 50
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test(stored_names_are_read_back),
         cmocka_unit_test(places_are_read),
         cmocka_unit_test(failures_are_told_at_doublings),
+        cmocka_unit_test(what_comes_and_goes_is_told_at_doublings),
         cmocka_unit_test(work_is_handed_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

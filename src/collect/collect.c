@@ -48,7 +48,7 @@ struct collect {
 /* WHAT is why it is read. */
 static void read_file(struct collect *collect, struct file_sd *file)
 {
-    char why[256];
+    char why[1024];
     int status = file_sd_read(file, why, sizeof why);
     if (status)
         line_say(&collect->rounds.lines, "%s: %s (%s)", file->path, why,
@@ -78,6 +78,16 @@ static int set_targets(struct collect *collect, struct rounds_change *change)
     return status;
 }
 
+static void tell_targets(struct collect *collect, const struct rounds_change *change)
+{
+    struct rounds *rounds = &collect->rounds;
+    size_t well;
+    size_t failing;
+    rounds_count(rounds, &well, &failing);
+    line_say(&rounds->lines, "%zu targets now: %zu added, %zu removed; %zu well, %zu failing",
+             rounds->count, change->added, change->removed, well, failing);
+}
+
 static void read_again(struct collect *collect, bool is_asked_for)
 {
     struct rounds_change change;
@@ -97,8 +107,7 @@ static void read_again(struct collect *collect, bool is_asked_for)
     if (set_targets(collect, &change) != 0)
         line_say(&collect->rounds.lines, "no memory for new targets: they stay as they were");
     else if (is_asked_for || change.added || change.removed)
-        line_say(&collect->rounds.lines, "%zu targets now: %zu added, %zu removed",
-                 collect->rounds.count, change.added, change.removed);
+        tell_targets(collect, &change);
 }
 
 /* ---- the loop ---- */

@@ -1,7 +1,8 @@
 /* dial.c: a connection to a place; see dial.h.
  *
  * libevent can connect a bufferevent to a name, but takes the first address only, and says no
- * more than that it failed. Here each address is tried, and the last one's errno is told.
+ * more than that it failed. Here each address is tried, and the last one's errno is told; one that
+ * does not answer at all leaves time for the next.
  * A lookup that was cancelled still calls back, later: its dial lives until then. */
 #include "collect/dial.h"
 
@@ -16,6 +17,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* Seconds for an address while there are others. */
+#define ADDRESS_SECONDS 2
 
 struct dial {
     struct dialler *dialler;
@@ -96,8 +100,9 @@ static void on_writable(evutil_socket_t fd, short what, void *user)
 {
     struct dial *dial = user;
     socklen_t size = sizeof dial->error;
-    (void)what;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &dial->error, &size) != 0)
+    if (what & EV_TIMEOUT)
+        dial->error = ETIMEDOUT;
+    else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &dial->error, &size) != 0)
         dial->error = errno;
     if (dial->error == 0) {
         dial->fd = -1;
@@ -112,6 +117,7 @@ static void on_writable(evutil_socket_t fd, short what, void *user)
 /* Whether it is under way, or done. */
 static bool connect_to(struct dial *dial, const struct sockaddr *address, socklen_t length)
 {
+    static const struct timeval limit = { .tv_sec = ADDRESS_SECONDS };
     dial->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (dial->fd < 0) {
         dial->error = errno;
@@ -121,7 +127,7 @@ static bool connect_to(struct dial *dial, const struct sockaddr *address, sockle
         if (dial->event)
             event_free(dial->event);
         dial->event = event_new(dial->dialler->base, dial->fd, EV_WRITE, on_writable, dial);
-        if (dial->event && event_add(dial->event, NULL) == 0)
+        if (dial->event && event_add(dial->event, dial->next ? &limit : NULL) == 0)
             return true;
         errno = ENOMEM;
     }

@@ -3,17 +3,14 @@
 
 #include "collect/reply.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* Of what came and was not looked at yet. */
@@ -163,52 +160,33 @@ static void on_event(struct bufferevent *connection, short what, void *user)
 
 /* ---- what is sent ---- */
 
-/* A listener of snag's takes the address it is reached at, and no name, so that no page of a
- * browser can reach it. Before a prefix there is a proxy, which goes by the name. */
-static void write_host(const struct exchange *exchange, int fd, struct evbuffer *request)
+/* A listener of snag's takes no name but localhost, so that no page of a browser can reach it by
+ * one that it made up; and of its addresses the one it is asked at, which behind a forwarded port
+ * or a virtual address is not the one that was dialled. So localhost is what always works. Before a
+ * prefix there is a proxy, which goes by the name. */
+static void write_host(const struct place *place, struct evbuffer *request)
 {
-    const struct place *place = exchange->place;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in four;
-        struct sockaddr_in6 six;
-    } peer;
-    char number[INET6_ADDRSTRLEN] = "localhost";
-    socklen_t size = sizeof peer;
-    if (place->is_unix || getpeername(fd, &peer.any, &size) != 0) {
+    bool is_six = strchr(place->host, ':') != NULL;
+    if (place->is_unix || !*place->prefix)
         evbuffer_add_printf(request, "Host: localhost\r\n");
-    } else if (*place->prefix) {
-        bool is_six = strchr(place->host, ':') != NULL;
+    else
         evbuffer_add_printf(request, "Host: %s%s%s:%u\r\n", is_six ? "[" : "", place->host,
                             is_six ? "]" : "", place->port);
-    } else if (peer.any.sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &peer.six.sin6_addr, number, sizeof number);
-        evbuffer_add_printf(request, "Host: [%s]:%u\r\n", number, place->port);
-    } else {
-        inet_ntop(AF_INET, &peer.four.sin_addr, number, sizeof number);
-        evbuffer_add_printf(request, "Host: %s:%u\r\n", number, place->port);
-    }
 }
 
-/* All but the Host: path and token are the caller's, and may be gone once it is connected. */
+/* Path and token are the caller's, and may be gone once it is connected. */
 static int prepare_request(struct exchange *exchange, const struct exchange_wish *wish)
 {
     struct evbuffer *request = exchange->request = evbuffer_new();
     if (!request)
         return -ENOMEM;
     evbuffer_add_printf(request, "GET %s%s HTTP/1.1\r\n", wish->place->prefix, wish->path);
+    write_host(wish->place, request);
     if (wish->token)
         evbuffer_add_printf(request, "Authorization: Bearer %s\r\n", wish->token);
-    return evbuffer_add_printf(request, "User-Agent: snag-collect\r\nConnection: close\r\n") < 0
+    return evbuffer_add_printf(request, "User-Agent: snag-collect\r\nConnection: close\r\n\r\n") < 0
                ? -ENOMEM
                : 0;
-}
-
-static int send_request(struct exchange *exchange, int fd)
-{
-    write_host(exchange, fd, exchange->request);
-    evbuffer_add(exchange->request, "\r\n", 2);
-    return bufferevent_write_buffer(exchange->connection, exchange->request);
 }
 
 static void on_connected(void *user, int fd, const struct outcome *result)
@@ -224,7 +202,8 @@ static void on_connected(void *user, int fd, const struct outcome *result)
         bufferevent_socket_new(exchange->dialler->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!exchange->connection)
         close(fd);
-    if (!exchange->connection || send_request(exchange, fd) != 0) {
+    if (!exchange->connection ||
+        bufferevent_write_buffer(exchange->connection, exchange->request) != 0) {
         outcome_set(&outcome, OUTCOME_NO_MEMORY, "no memory here");
         finish(exchange, &outcome);
         return;

@@ -91,8 +91,27 @@ static const char *label(json_object *labels, const char *name)
     return *text ? text : NULL;
 }
 
-static int add_target(struct target_list *list, json_object *labels, json_object *target, char *why,
-                      size_t size)
+/* Of the targets that are none the first ones are told, and how many more there are. */
+struct left_out {
+    char *why;
+    size_t size;
+    size_t more;
+};
+
+#define ROOM_FOR_ONE 280
+
+static void leave_out(struct left_out *left_out, const char *place, const char *what)
+{
+    size_t length = strlen(left_out->why);
+    if (left_out->more || length + ROOM_FOR_ONE > left_out->size)
+        left_out->more++;
+    else
+        snprintf(left_out->why + length, left_out->size - length, "%starget '%.80s': %.160s",
+                 length ? "; " : "", place, what);
+}
+
+static int add_target(struct target_list *list, json_object *labels, json_object *target,
+                      struct left_out *left_out)
 {
     char what[160] = "it is no text";
     const char *service = label(labels, "service");
@@ -109,14 +128,12 @@ static int add_target(struct target_list *list, json_object *labels, json_object
     else if (is_text)
         status = target_add(list, service, label(labels, "instance"),
                             label(labels, "__profile_path_prefix__"), place, what, sizeof what);
-    if (status)
-        snprintf(why, size, "target '%.80s': %s", place,
-                 status == -ENOMEM ? "no memory for it" : what);
+    if (status == -EINVAL)
+        leave_out(left_out, place, what);
     return status;
 }
 
-/* A target that is none is left out, and the last one told. */
-static int add_group(struct target_list *list, json_object *group, char *why, size_t size)
+static int add_group(struct target_list *list, json_object *group, struct left_out *left_out)
 {
     json_object *targets = NULL;
     json_object *labels = NULL;
@@ -125,18 +142,20 @@ static int add_group(struct target_list *list, json_object *group, char *why, si
         !json_object_is_type(targets, json_type_array) ||
         (json_object_object_get_ex(group, "labels", &labels) && labels &&
          !json_object_is_type(labels, json_type_object))) {
-        snprintf(why, size, "one of its groups is not {\"targets\": [...], \"labels\": {...}}");
+        snprintf(left_out->why, left_out->size,
+                 "one of its groups is not {\"targets\": [...], \"labels\": {...}}");
         return -EINVAL;
     }
     int status = 0;
     for (size_t i = 0; i < json_object_array_length(targets) && status != -ENOMEM; i++)
-        status = add_target(list, labels, json_object_array_get_idx(targets, i), why, size);
+        status = add_target(list, labels, json_object_array_get_idx(targets, i), left_out);
     return status == -ENOMEM ? status : 0;
 }
 
 int file_sd_read(struct file_sd *file, char *why, size_t size)
 {
     struct target_list list = { .at = NULL };
+    struct left_out left_out = { .why = why, .size = size };
     size_t length;
     *why = 0;
     char *text = read_file(file, &length);
@@ -148,13 +167,18 @@ int file_sd_read(struct file_sd *file, char *why, size_t size)
     json_object *root = parse(text, length, why, size);
     int status = root ? 0 : -EINVAL;
     for (size_t i = 0; root && i < json_object_array_length(root) && status == 0; i++)
-        status = add_group(&list, json_object_array_get_idx(root, i), why, size);
+        status = add_group(&list, json_object_array_get_idx(root, i), &left_out);
     json_object_put(root);
     free(text);
+    if (status == -ENOMEM)
+        snprintf(why, size, "no memory for it");
     if (status) {
         target_list_free(&list);
         return status;
     }
+    size_t used = strlen(why);
+    if (left_out.more)
+        snprintf(why + used, size - used, "; and %zu more", left_out.more);
     target_list_free(&file->targets);
     file->targets = list;
     return 0;

@@ -26,8 +26,8 @@ struct file_sd {
 /* Whether it is not what it was at the last file_sd_read. */
 bool file_sd_has_changed(const struct file_sd *file);
 
-/* 0, -EINVAL or another negative errno, and WHY. After 0 WHY is "", or tells of a target that is
- * none and was left out. */
+/* 0, -EINVAL or another negative errno, and WHY. After 0 WHY is "", or tells of the targets that
+ * are none and were left out. */
 int file_sd_read(struct file_sd *file, char *why, size_t size);
 
 void file_sd_free(struct file_sd *file);

@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Turns that were left out are told of so often. */
+#define LEFT_OUT_SECONDS 3600
+
 double rounds_now(void)
 {
     struct timespec now;
@@ -79,6 +82,21 @@ static void set_timer(struct member *member)
     evtimer_add(member->turn, &time);
 }
 
+/* Not of those that a slow target takes from itself. */
+static void tell_left_out(struct rounds *rounds)
+{
+    double now = rounds_now();
+    rounds->left_out++;
+    if (rounds->left_out_told && now - rounds->left_out_told < LEFT_OUT_SECONDS)
+        return;
+    line_say(&rounds->lines,
+             "too much to do: %lu turn%s left out, as the one before had not come yet (a longer "
+             "--interval, or a higher --concurrency)",
+             rounds->left_out, rounds->left_out == 1 ? " was" : "s were");
+    rounds->left_out = 0;
+    rounds->left_out_told = now;
+}
+
 /* A round that is not over at the next one's moment takes that one's place. */
 static void on_turn(evutil_socket_t fd, short what, void *user)
 {
@@ -89,6 +107,8 @@ static void on_turn(evutil_socket_t fd, short what, void *user)
     while (member->due <= now)
         member->due += member->rounds->options->interval;
     set_timer(member);
+    if (member->state == MEMBER_WAITS || member->keep)
+        tell_left_out(member->rounds);
     if (member->state != MEMBER_RESTS)
         return;
     enqueue(member);

@@ -51,6 +51,8 @@ struct rounds {
     TAILQ_HEAD(, member) waiting;
     size_t waiting_count;
     unsigned asked;
+    unsigned long left_out; /* turns since that was told; when it was */
+    double left_out_told;
     struct health disk; /* our own */
     double disk_failed; /* when, the last time */
     uint64_t files;     /* that were written, and their bytes */

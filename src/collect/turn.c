@@ -15,6 +15,9 @@
 #include <string.h>
 #include <time.h>
 
+/* A disk that fails again after so long does not come and go. */
+#define DISK_FORGOTTEN_SECONDS 86400
+
 static void ask(struct member *member);
 
 /* ---- what is told ---- */
@@ -28,6 +31,8 @@ static void tell_of_disk(struct rounds *rounds, const struct outcome *outcome)
                    (rounds->options->once || now - rounds->disk_failed < rounds->options->interval);
     if (is_same)
         return;
+    if (now - rounds->disk_failed > DISK_FORGOTTEN_SECONDS)
+        rounds->disk.rows = 0;
     rounds->disk_failed = now;
     if (!health_failed(&rounds->disk, 1))
         return;
@@ -40,8 +45,8 @@ static void tell_disk_is_well(struct rounds *rounds)
     if (rounds->disk.failures == 0 ||
         rounds_now() - rounds->disk_failed < 2.0 * rounds->options->interval)
         return;
-    health_well(&rounds->disk);
-    line_say(&rounds->lines, "%s can be written again", rounds->store.path);
+    if (health_well(&rounds->disk))
+        line_say(&rounds->lines, "%s can be written again", rounds->store.path);
 }
 
 /* "threads, fds: connection refused": all that failed as outcome FIRST did, in its words. */
