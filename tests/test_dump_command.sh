@@ -150,6 +150,48 @@ else
     fail "a program with a debug link does not build"
 fi
 
+# ---- names that fill a screen, control groups ----
+
+cat >deep.cc <<'END'
+#include <map>
+#include <unistd.h>
+template <class T, int N> struct deep {
+    static void __attribute__((noinline)) dive() { deep<std::map<T, T>, N - 1>::dive(); asm(""); }
+};
+template <class T> struct deep<T, 0> {
+    static void __attribute__((noinline)) dive() { for (;;) pause(); }
+};
+int main() { deep<int, 8>::dive(); }
+END
+if c++ -O1 deep.cc -o deep; then
+    start ./deep
+    await "it does not dive" grep -q '^State:.S' "/proc/$process/status"
+    answers 0 "#1 .*deep<std::map<.* \[[0-9]* bytes\] .*dive()" "$process"
+    [ "$(wc -L <out)" -le 500 ] || fail "a line of $(wc -L <out) columns"
+else
+    fail "templates do not build"
+fi
+
+groups=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
+if [ -n "$groups" ] && mkdir "$groups/snag.$$" 2>/dev/null; then
+    start sleep 1000
+    frozen=$process
+    if { echo "$frozen" >"$groups/snag.$$/cgroup.procs" &&
+        echo 1 >"$groups/snag.$$/cgroup.freeze"; } 2>/dev/null; then
+        await "it does not freeze" grep -q "frozen 1" "$groups/snag.$$/cgroup.events"
+        answers 0 "waiting for thaw of its frozen control group" "$frozen"
+        echo 0 >"$groups/snag.$$/cgroup.freeze"
+        await "it does not thaw" eval '"$snag" dump "$frozen" | grep -q "waiting for sleep"'
+    else
+        echo "no control group can be frozen here"
+    fi
+    kill -KILL "$frozen"
+    wait "$frozen" 2>/dev/null
+    await "the control group stays" rmdir "$groups/snag.$$"
+else
+    echo "no control groups here"
+fi
+
 # ---- too little for itself ----
 
 (ulimit -n 10; "$snag" dump "$sleeper" fds >out 2>err)

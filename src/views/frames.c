@@ -14,11 +14,30 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define NAME_SHOWN 400u /* bytes; longer ones are those of templates */
+#define NAME_PART 180u
+
+/* What is read by eye has the beginning and the end of a name that would fill a screen. */
+static void write_function(struct sink *sink, const char *name)
+{
+    char part[NAME_PART + 1];
+    size_t length = strlen(name);
+    if (length <= NAME_SHOWN) {
+        sink_plain(sink, name);
+        return;
+    }
+    memcpy(part, name, NAME_PART);
+    part[NAME_PART] = 0;
+    sink_plain(sink, part);
+    sink_printf(sink, " [%zu bytes] ", length - (size_t)2 * NAME_PART);
+    sink_plain(sink, name + length - NAME_PART);
+}
+
 static void write_line(struct sink *sink, const struct location *location, size_t index,
                        int with_addresses)
 {
     const struct source_line *line = &location->lines[index];
-    sink_plain(sink, line->function);
+    write_function(sink, line->function);
     if (with_addresses && location->has_function && index + 1 == location->line_count)
         sink_printf(sink, "+0x%" PRIx64, location->function_offset);
     if (line->file) {

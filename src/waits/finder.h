@@ -156,6 +156,7 @@ void signal_find(struct finder *finder, size_t index, const struct call *call);
 void child_find(struct finder *finder, size_t index, const struct call *call);
 void ipc_find(struct finder *finder, size_t index, const struct call *call);
 void open_find(struct finder *finder, size_t index, const struct call *call);
+bool frozen_is(struct finder *finder, const struct thread_sample *thread);
 void fault_find(struct finder *finder, size_t index);
 
 /* file_locks.c: whether the call of THREAD, flock or fcntl, waits for a lock; and its words. */

@@ -208,6 +208,22 @@ static void read_place(struct finder *finder, const struct thread_sample *thread
         text[0] = 0;
 }
 
+/* By the function of the kernel's that a frozen thread is in: the freezer of control groups 2,
+ * which may be inlined into the way to user mode, or that of control groups 1 (and of suspending).
+ * There is no other wait in these. */
+bool frozen_is(struct finder *finder, const struct thread_sample *thread)
+{
+    static const char *const places[] = { "get_signal", "do_freezer_trap", "__refrigerator" };
+    char place[64];
+    if (thread->state != 'S' && thread->state != 'D')
+        return false;
+    read_place(finder, thread, place, sizeof place);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcmp(place, places[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Which page it is, and who should bring it, nobody can tell from outside the kernel; but the
  * function says whether it is a disk or a handler of the program's own (handle_userfault). */
 void fault_find(struct finder *finder, size_t index)

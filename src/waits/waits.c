@@ -202,12 +202,14 @@ static void call_wait_find(struct finder *finder, size_t index, const struct cal
     }
 }
 
-static void find(struct finder *finder, size_t index)
+static void find(struct finder *finder, size_t index, bool frozen)
 {
     const struct thread_sample *thread = &finder->threads->threads[index];
     struct wait *wait = &finder->set->waits[index];
     *wait = (struct wait){ .fd = -1, .next = SIZE_MAX, .cycle = SIZE_MAX };
-    if (thread->state == 't')
+    if (frozen && frozen_is(finder, thread))
+        constant_find(finder, index, WAIT_OTHER, "thaw of its frozen control group");
+    else if (thread->state == 't')
         constant_find(finder, index, WAIT_OTHER, "the debugger that traces it");
     else if (thread->state == 'T')
         constant_find(finder, index, WAIT_SIGNAL, "SIGCONT");
@@ -215,6 +217,19 @@ static void find(struct finder *finder, size_t index)
         fault_find(finder, index);
     else if (thread->in_syscall && thread->state != 'Z')
         call_wait_find(finder, index, call_find(thread->syscall_number));
+}
+
+/* Whether a control group may be frozen: all of a process are, or as good as none, so one thread is
+ * looked at. In a process that is frozen nobody looks at itself. */
+static bool is_any_frozen(struct finder *finder)
+{
+    const struct thread_dump *threads = finder->threads;
+    if (finder->target->self)
+        return false;
+    for (size_t i = 0; i < threads->count; i++)
+        if (threads->threads[i].state == 'S' || threads->threads[i].state == 'D')
+            return frozen_is(finder, &threads->threads[i]);
+    return false;
 }
 
 static bool wants_fds(const struct wait *wait)
@@ -324,8 +339,9 @@ struct wait_set *wait_source_find(struct wait_source *source, const struct threa
         return NULL;
     struct wait_set *set = finder.set;
     set->fds = fds;
+    bool frozen = is_any_frozen(&finder);
     for (size_t i = 0; i < set->count; i++)
-        find(&finder, i);
+        find(&finder, i, frozen);
     stopped_resolve(&finder);
     cycles_find(&finder);
     look_at_fds(&finder, source->fds, budget_ns);
