@@ -158,6 +158,11 @@ for way in 0 1 2 3 4 5 6 7; do
     [ "$(grep -c "listens on" "$work/err")" = 2 ] || fail "exec with --children, way $way: $(cat "$work/err")"
 done
 
+# What the service reads of its children is theirs.
+ends 3 "$snag" run --children --listen 127.0.0.1:0 sh -c 'x=$(sh -c "exec env -i $(command -v true)" 2>&1); [ -z "$x" ] || exit 4; exit 3'
+ends 3 "$snag" run --children --listen 127.0.0.1:0 sh -c '"$0"; exit 3' "$work/three"
+[ "$(grep -c "listens on" "$work/err")" = 2 ] || fail "its children's lines: $(cat "$work/err")"
+
 # What the auxiliary vector says is found behind the environment.
 cat >"$work/vector.c" <<'END'
 #include <elf.h>

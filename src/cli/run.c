@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PRELOAD "libsnag-preload.so.0"
@@ -214,15 +215,37 @@ static int set_address_file(const char *file)
     return set(VARIABLE_ADDRESS_FILE, path);
 }
 
+/* A child's stderr may be read by COMMAND. */
+static int set_stderr(void)
+{
+    char text[64];
+    struct stat now = { .st_ino = 0 };
+    if (fstat(STDERR_FILENO, &now) != 0)
+        now.st_ino = 0;
+    snprintf(text, sizeof text, "%llu:%llu", (unsigned long long)now.st_dev,
+             (unsigned long long)now.st_ino);
+    return set(VARIABLE_STDERR, text);
+}
+
 static bool is_odd(int number)
 {
     return number % 2 != 0;
+}
+
+/* This command may itself be run by one with --children. */
+static void forget_wish_before(void)
+{
+    static const char *const names[] = { VARIABLE_ADDRESS_FILE, VARIABLE_LEAKCHECK, VARIABLE_STDERR,
+                                         VARIABLE_EVEN };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unsetenv(names[i]);
 }
 
 static int set_environment(const struct wish *wish)
 {
     const char *preload = getenv("LD_PRELOAD");
     bool had_preload = preload && *preload; /* it stays, then */
+    forget_wish_before();
     int status = set_preload(wish);
     if (status == STATUS_OK)
         status = set(VARIABLE_LISTEN, listen_of(wish));
@@ -232,8 +255,10 @@ static int set_environment(const struct wish *wish)
         status = set(VARIABLE_LEAKCHECK, wish->exit_code ? wish->exit_code : "1");
     if (status == STATUS_OK)
         status = set(VARIABLE_WISH, wish->children ? VARIABLE_WISH_CHILDREN : "1");
+    if (status == STATUS_OK && wish->children)
+        status = set_stderr();
     if (status == STATUS_OK &&
-        is_odd(1 + !had_preload + 1 + !!wish->address_file + wish->leakcheck))
+        is_odd(1 + !had_preload + 1 + !!wish->address_file + wish->leakcheck + wish->children))
         status = set(VARIABLE_EVEN, "1");
     return status;
 }

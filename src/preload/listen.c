@@ -1,8 +1,9 @@
 /* listen.c: the listener of this process, and how it says where it is; see listen.h.
  *
  * A child may have made anything of descriptor 2: a line about snag must not end up in a client's
- * connection or a database's file. So it is written only where it is what it was in the beginning,
- * or a file that is appended to, as logs are. */
+ * connection, a database's file or the output of a command that is read. So it is written only
+ * where it is what it was in the beginning, with --children that of `snag run` itself, or a file
+ * that is appended to, as logs are. */
 #include "preload/listen.h"
 
 #include "api/inside.h"
@@ -40,7 +41,15 @@ static _Thread_local char *unsaid __attribute__((tls_model("initial-exec")));
 void listen_prepare(void)
 {
     snprintf(program, sizeof program, "%s", program_invocation_short_name);
+    const char *told = variables_value(VARIABLE_STDERR);
+    unsigned long long device = 0;
+    unsigned long long inode = 0;
     had_stderr = fstat(STDERR_FILENO, &first_stderr) == 0;
+    if (told && sscanf(told, "%llu:%llu", &device, &inode) == 2) {
+        had_stderr = inode != 0;
+        first_stderr.st_dev = (dev_t)device;
+        first_stderr.st_ino = (ino_t)inode;
+    }
 }
 
 static bool stderr_is_for_lines(void)

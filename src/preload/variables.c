@@ -102,8 +102,8 @@ static void keep_preload(void)
 
 static bool is_of_run(char *entry)
 {
-    static const char *const names[] = { VARIABLE_WISH, VARIABLE_LISTEN, VARIABLE_ADDRESS_FILE,
-                                         VARIABLE_LEAKCHECK, VARIABLE_EVEN };
+    static const char *const names[] = { VARIABLE_WISH,      VARIABLE_LISTEN, VARIABLE_ADDRESS_FILE,
+                                         VARIABLE_LEAKCHECK, VARIABLE_STDERR, VARIABLE_EVEN };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (value_in(entry, names[i]))
             return true;
@@ -173,7 +173,7 @@ bool variables_for_exec(char *const *environment, char **result, char *text, siz
     static char even[] = VARIABLE_EVEN "=1";
     char *const ours[] = { kept_entry(VARIABLE_WISH),
                            is_for_children() ? kept_entry(VARIABLE_LISTEN) : listen_entry,
-                           kept_entry(VARIABLE_ADDRESS_FILE) };
+                           kept_entry(VARIABLE_ADDRESS_FILE), kept_entry(VARIABLE_STDERR) };
     const char *others = "";
     size_t count = 0;
     for (; *environment; environment++) {

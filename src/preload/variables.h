@@ -25,8 +25,9 @@ bool variables_are_in(char *const *environment);
 /* For a program that this process becomes by exec: RESULT is ENVIRONMENT with what takes the
  * libraries along, terminated; it has room for VARIABLES_MORE more entries than ENVIRONMENT. TEXT
  * holds one of them. The listener is to be at the address that was told last; with
- * --children, where `snag run` was told. Safe in a signal handler; false when there is no room in TEXT. */
-#define VARIABLES_MORE 6
+ * --children, where `snag run` was told. Safe in a signal handler; false when there is no room in
+ * TEXT. */
+#define VARIABLES_MORE 7
 bool variables_for_exec(char *const *environment, char **result, char *text, size_t size);
 void variables_tell_address(const char *address);
 
@@ -37,6 +38,7 @@ void variables_tell_address(const char *address);
 #define VARIABLE_LISTEN "SNAG_PRELOAD_LISTEN"
 #define VARIABLE_ADDRESS_FILE "SNAG_PRELOAD_ADDRESS_FILE"
 #define VARIABLE_LEAKCHECK "SNAG_LEAKCHECK"
-#define VARIABLE_EVEN "SNAG_PRELOAD_EVEN" /* set if what is taken out would be an odd number */
+#define VARIABLE_STDERR "SNAG_PRELOAD_STDERR" /* "DEVICE:INODE", with --children */
+#define VARIABLE_EVEN "SNAG_PRELOAD_EVEN"     /* set if what is taken out would be an odd number */
 
 #endif
