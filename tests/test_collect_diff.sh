@@ -147,9 +147,18 @@ diff_is 0 "$work/threads.a.pb.gz" "$work/threads.b.pb.gz"
 cmp -s "$work/out" "$work/by_directory" || fail "the directory is something else"
 diff_is 0 "$work/threads.b.pb.gz" "$work/dir"
 says '^no stack has changed$'
+# Of several instances it is each with itself, in one sum.
 cp "$work/threads.b.pb.gz" "$work/dir/20261130T202106Z-web-1.pb.gz"
-diff_is 1 "$work/dir"
+diff_is 0 "$work/dir"
+cmp -s "$work/out" "$work/by_directory" || fail "an instance with one profile counts"
+says '^1 of 2 instances have only one profile in .*, and are left out$' err
+diff_is 1 "$work/threads.a.pb.gz" "$work/dir"
 says 'several instances' err
+cp "$work/threads.a.pb.gz" "$work/dir/20261130T202104Z-web-1.pb.gz"
+diff_is 0 "$work/dir"
+says ', 2 instances$'
+twice() { awk -v times="$2" '/^ *[+-][0-9]/ { sub(/^ *[+]/, ""); print $1 * times, $2 * times }' "$work/$1" | sort; }
+[ "$(twice by_directory 2)" = "$(twice out 1)" ] || fail "two instances are not twice one: $(cat "$work/out")"
 diff_is 0 "$work/dir/20261130T202105Z.pb.gz" "$work/dir/nothing" "$work/dir/20261130T202106Z-web-1.pb.gz"
 cmp -s "$work/out" "$work/by_directory" || fail "of three files it is not the first and the last"
 

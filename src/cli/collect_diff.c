@@ -17,22 +17,30 @@ static const char help[] =
     "       snag collect diff [OPTION...] DIRECTORY\n"
     "\n"
     "What has grown from profile A to profile B, and what has shrunk, by stack. For\n"
-    "a directory that `snag collect` fills, A is the oldest in it and B the newest;\n"
-    "of more than two files, such as DIRECTORY/*-web_1.pb.gz, A is the first and B\n"
-    "the last.\n"
+    "a directory that `snag collect` fills, A is the oldest in it and B the newest,\n"
+    "of each instance of the service, all in one sum; of more than two files, such as\n"
+    "DIRECTORY/*-web_1.pb.gz, A is the first and B the last.\n"
     "\n"
     "  --type TYPE   what is counted, such as blocked, age or unread; otherwise what\n"
     "                the profile says is its default\n"
     "  --min N       leave out what has changed by less than N\n"
     "  --top N       at most N stacks each way, 20 otherwise; 0: all of them\n"
     "  --exit-code   exit with 1 when a stack has grown (by --min, where given)\n"
-    "  -o FILE       no table, but the difference as a profile, as pprof's -base\n"
+    "  -o, --output FILE\n"
+    "                no table, but the difference as a profile, as pprof's -base\n"
     "                computes it; - is stdout\n"
     "\n"
     "Profiles are pprof's, gzip'd or not, of snag or of others; both must count the\n"
     "same. Exit status: 0 well, 1 failed (see also --exit-code), 2 misused.\n";
 
 static const struct command diff = { .name = "collect diff", .help = help };
+
+/* What was compared. */
+struct span {
+    size_t instances;
+    int64_t before; /* the first time, ns since the epoch; 0: not known */
+    int64_t now;    /* the last one */
+};
 
 struct request {
     const char *paths[2];
@@ -97,22 +105,66 @@ static int read_arguments(char **arguments, struct request *request)
     return STATUS_OK;
 }
 
-static int find_files(const struct request *request, char files[2][PATH_MAX])
+static int cannot(const char *path, const char *why)
 {
-    char why[256];
-    for (size_t i = 0; i < 2; i++) {
-        const char *path = request->paths[i < request->path_count ? i : 0];
-        if (diff_find_file(path, i == 0 ? DIFF_OLDEST : DIFF_NEWEST, files[i], why, sizeof why)) {
-            complain(diff.name, "%s: %s", path, why);
-            return STATUS_FAILED;
-        }
-    }
-    if (request->path_count == 2 || strcmp(files[0], files[1]) != 0)
-        return STATUS_OK;
-    if (strcmp(files[0], request->paths[0]) == 0)
-        return option_misused(diff.name, files[0], ": with what shall it be compared?");
-    complain(diff.name, "%s: there is only one profile in it", request->paths[0]);
+    complain(diff.name, "%s: %s", path, why);
     return STATUS_FAILED;
+}
+
+/* Of a directory each instance's oldest and newest; who has only one is left out. */
+static int find_in_directory(const char *path, struct diff_pairs *pairs)
+{
+    size_t count = 0;
+    int status = diff_pairs_read(pairs, path);
+    if (status == -ENOTDIR)
+        return option_misused(diff.name, path, ": with what shall it be compared?");
+    if (status)
+        return cannot(path, strerror(-status));
+    if (pairs->count == 0)
+        return cannot(path, "there is no profile (*.pb.gz) in it");
+    for (size_t i = 0; i < pairs->count; i++)
+        count += !diff_pair_is_one(&pairs->at[i]);
+    if (count == 0)
+        return cannot(path, pairs->count == 1 ? "there is only one profile in it"
+                                              : "there is only one profile of each instance in it");
+    if (count < pairs->count)
+        fprintf(stderr, "%zu of %zu instances have only one profile in %s, and are left out\n",
+                pairs->count - count, pairs->count, path);
+    return STATUS_OK;
+}
+
+/* The file itself; of a directory its oldest or its newest. */
+static int find_file(const char *path, bool is_newest, char **file)
+{
+    struct diff_pairs pairs = { .at = NULL };
+    int error = diff_pairs_read(&pairs, path);
+    int status = STATUS_OK;
+    *file = NULL;
+    if (error && error != -ENOTDIR)
+        status = cannot(path, strerror(-error));
+    else if (!error && pairs.count != 1)
+        status = cannot(path, pairs.count ? "it holds profiles of several instances: name one file"
+                                          : "there is no profile (*.pb.gz) in it");
+    else
+        *file = strdup(error ? path : is_newest ? pairs.at[0].now : pairs.at[0].before);
+    diff_pairs_free(&pairs);
+    return status == STATUS_OK && !*file ? cannot(path, strerror(ENOMEM)) : status;
+}
+
+static int find_files(const struct request *request, struct diff_pairs *pairs)
+{
+    char *before = NULL;
+    char *now = NULL;
+    if (request->path_count == 1)
+        return find_in_directory(request->paths[0], pairs);
+    int status = find_file(request->paths[0], false, &before);
+    if (status == STATUS_OK)
+        status = find_file(request->paths[1], true, &now);
+    if (status == STATUS_OK && diff_pairs_add(pairs, before, now) != 0)
+        status = cannot(now, strerror(ENOMEM));
+    free(before);
+    free(now);
+    return status;
 }
 
 /* The default of the profile; pprof's, where it has none, is the last. */
@@ -139,15 +191,16 @@ static int find_type(const struct merge *merge, const char *wanted, size_t *type
 
 /* The table in TEXT, and what to exit with for what has grown. */
 static int make_table(const struct request *request, const struct merge *merge,
-                      const int64_t times[2], struct sink_buffer *text)
+                      const struct span *span, struct sink_buffer *text)
 {
     size_t grown = 0;
     struct diff_table table = {
         .merge = merge,
         .minimum = request->minimum,
         .rows = request->rows,
-        .time_before = times[0],
-        .time_now = times[1],
+        .instances = span->instances,
+        .time_before = span->before,
+        .time_now = span->now,
     };
     int status = find_type(merge, request->type, &table.type);
     if (status != STATUS_OK)
@@ -188,11 +241,11 @@ static int write_profile(const struct request *request, struct merge *merge)
 }
 
 static int write_difference(const struct request *request, struct merge *merge,
-                            const int64_t times[2])
+                            const struct span *span)
 {
     struct sink_buffer table;
     sink_buffer_init(&table);
-    int status = make_table(request, merge, times, &table);
+    int status = make_table(request, merge, span, &table);
     if (table.sink.error || status == STATUS_USAGE)
         ; /* it has been said */
     else if (!request->output)
@@ -203,40 +256,54 @@ static int write_difference(const struct request *request, struct merge *merge,
     return status;
 }
 
-/* The newer first, as pprof does: it sets the types and is the first to say what runs where. */
-static int merge_files(struct merge *merge, char files[2][PATH_MAX], int64_t times[2])
+static int merge_file(struct merge *merge, const char *file, bool is_base, int64_t *time)
 {
     char why[512];
-    for (int i = 1; i >= 0; i--) {
-        struct pprof profile;
-        int status = pprof_read_file(&profile, files[i], PPROF_LIMIT, why, sizeof why);
-        if (status == 0) {
-            times[i] = profile.message->time_nanos;
-            status = merge_add(merge, &profile, i == 0, why, sizeof why);
-            pprof_free(&profile);
-        }
-        if (status) {
-            for (char *c = why; *c; c++) /* some of it are the profile's words */
-                if ((unsigned char)*c < ' ' || *c == 0x7f)
-                    *c = '?';
-            complain(diff.name, "%s: %s", files[i], why);
-            return STATUS_FAILED;
-        }
+    struct pprof profile;
+    int status = pprof_read_file(&profile, file, PPROF_LIMIT, why, sizeof why);
+    if (status == 0) {
+        *time = profile.message->time_nanos;
+        status = merge_add(merge, &profile, is_base, why, sizeof why);
+        pprof_free(&profile);
     }
-    return STATUS_OK;
+    if (status == 0)
+        return STATUS_OK;
+    for (char *c = why; *c; c++) /* some of it are the profile's words */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    return cannot(file, why);
 }
 
-static int compare(const struct request *request, char files[2][PATH_MAX])
+/* The newer first, as pprof does: it sets the types and is the first to say what runs where. */
+static int merge_pair(struct merge *merge, const struct diff_pair *pair, struct span *span)
+{
+    int64_t before = 0;
+    int64_t now = 0;
+    int status = merge_file(merge, pair->now, false, &now);
+    if (status == STATUS_OK)
+        status = merge_file(merge, pair->before, true, &before);
+    if (span->instances == 0 || before < span->before)
+        span->before = before;
+    if (span->instances == 0 || now > span->now)
+        span->now = now;
+    span->instances++;
+    return status;
+}
+
+static int compare(const struct request *request, const struct diff_pairs *pairs)
 {
     struct merge merge;
-    int64_t times[2];
-    int status = STATUS_FAILED;
-    if (merge_begin(&merge) != 0)
+    struct span span = { .instances = 0 };
+    int status = STATUS_OK;
+    if (merge_begin(&merge) != 0) {
         complain(diff.name, "%s", strerror(ENOMEM));
-    else
-        status = merge_files(&merge, files, times);
+        status = STATUS_FAILED;
+    }
+    for (size_t i = 0; i < pairs->count && status == STATUS_OK; i++)
+        if (request->path_count == 2 || !diff_pair_is_one(&pairs->at[i]))
+            status = merge_pair(&merge, &pairs->at[i], &span);
     if (status == STATUS_OK)
-        status = write_difference(request, &merge, times);
+        status = write_difference(request, &merge, &span);
     merge_free(&merge);
     return status;
 }
@@ -244,7 +311,7 @@ static int compare(const struct request *request, char files[2][PATH_MAX])
 int collect_diff(char **arguments)
 {
     struct request request = { .minimum = 1, .rows = 20 };
-    static char files[2][PATH_MAX];
+    struct diff_pairs pairs = { .at = NULL };
     for (char **at = arguments; *at && strcmp(*at, "--") != 0; at++) {
         if (strcmp(*at, "--help") == 0 || strcmp(*at, "-h") == 0) {
             fputs(help, stdout);
@@ -253,6 +320,9 @@ int collect_diff(char **arguments)
     }
     int status = read_arguments(arguments, &request);
     if (status == STATUS_OK)
-        status = find_files(&request, files);
-    return status == STATUS_OK ? compare(&request, files) : status;
+        status = find_files(&request, &pairs);
+    if (status == STATUS_OK)
+        status = compare(&request, &pairs);
+    diff_pairs_free(&pairs);
+    return status;
 }

@@ -2,7 +2,6 @@
 #ifndef SNAG_COLLECT_DIFF_H
 #define SNAG_COLLECT_DIFF_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,11 +13,27 @@ struct sink;
  * --exit-code 1 when something has grown; 1 as well when a file cannot be read, 2 for misuse. */
 int collect_diff(char **arguments);
 
-/* diff_files.c: the profile that PATH stands for: the file itself; of a directory, as `snag
- * collect` fills it, the oldest or the newest. 0; or a negative errno and one line in WHY. */
-enum diff_end { DIFF_OLDEST, DIFF_NEWEST };
-int diff_find_file(const char *path, enum diff_end end, char file[PATH_MAX], char *why,
-                   size_t size);
+/* diff_files.c: which files are compared. */
+struct diff_pair {
+    char *before;
+    char *now;
+};
+
+struct diff_pairs {
+    struct diff_pair *at;
+    size_t count;
+};
+
+/* 0 or -ENOMEM. */
+int diff_pairs_add(struct diff_pairs *pairs, const char *before, const char *now);
+
+/* Of a directory as `snag collect` fills it, for each instance the oldest and the newest; the same
+ * file where it has only one. 0; -ENOTDIR or another negative errno. */
+int diff_pairs_read(struct diff_pairs *pairs, const char *directory);
+
+bool diff_pair_is_one(const struct diff_pair *pair);
+
+void diff_pairs_free(struct diff_pairs *pairs);
 
 /* diff_table.c: for reading. */
 struct diff_table {
@@ -26,6 +41,7 @@ struct diff_table {
     size_t type;                   /* which of its types is counted */
     uint64_t minimum;              /* rows that changed by less are left out; at least 1 */
     size_t rows;                   /* of each direction; 0: all */
+    size_t instances;              /* that were compared, each with itself */
     int64_t time_before, time_now; /* ns since the epoch, 0: not known */
 };
 

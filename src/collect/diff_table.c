@@ -234,6 +234,8 @@ static void write_head(const struct diff_table *table, const struct rows *rows, 
     write_time(sink, table->time_before);
     sink_puts(sink, " to ");
     write_time(sink, table->time_now);
+    if (table->instances > 1)
+        sink_printf(sink, ", %zu instances", table->instances);
     sink_puts(sink, "\n");
 }
 
