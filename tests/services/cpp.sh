@@ -10,11 +10,7 @@ c++ -std=c++17 -g -O2 -pthread -o "$work/throwing_service" "$folder/throwing_ser
 free_port
 command=("$work/throwing_service" "$port")
 
-run_alone
-run_with_snag
-
-load() { /usr/bin/python3 "$folder/load.py" "$port" 1000 6 >"$work/load" 2>&1; }
-under_dumps load
+serve_requests 1000 6
 
 expect throwing_servic '(main|start_thread)'
 check_pprof accept_connections
@@ -24,8 +20,5 @@ check_listener main
 check_connections accept_connections
 check_stuck
 check_outside
-check_ending
-[ "$alone_status" -eq 3 ] || fail "its own status is $alone_status"
-grep -qE '^thrown [1-9][0-9]*, ([0-9]+) guards made and \1 destroyed$' "$work/with.log" ||
-    fail "it says at its end: $(tail -n 1 "$work/with.log")"
+check_last_line 'thrown [1-9][0-9]*, ([0-9]+) guards made and \1 destroyed'
 exit "$failed"

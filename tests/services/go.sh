@@ -29,11 +29,7 @@ CGO_ENABLED=1 go build -o "$work/cgo_service" "$folder/cgo_service.go" >"$work/b
 free_port
 command=("$work/cgo_service" "$port")
 
-run_alone
-run_with_snag
-
-load() { /usr/bin/python3 "$folder/load.py" "$port" 1000 8 >"$work/load" 2>&1; }
-under_dumps load
+serve_requests 1000 8
 
 check_pprof 'runtime.futex'
 check_counts 4
@@ -42,7 +38,5 @@ check_listener unknown
 check_connections unknown
 check_stuck
 check_outside
-check_ending
-[ "$alone_status" -eq 3 ] || fail "its own status is $alone_status"
-grep -qx 'answered [1-9][0-9]*' "$work/with.log" || fail "it says at its end: $(tail -n 1 "$work/with.log")"
+check_last_line 'answered [1-9][0-9]*'
 exit "$failed"

@@ -7,11 +7,7 @@ set -u
 free_port
 command=(/usr/bin/node "$folder/worker_service.js" "$port")
 
-run_alone
-run_with_snag
-
-load() { /usr/bin/python3 "$folder/load.py" "$port" 1000 8 >"$work/load" 2>&1; }
-under_dumps load
+serve_requests 1000 8
 
 check_pprof uv_run
 seen uv_cond_wait
@@ -21,7 +17,5 @@ check_listener uv__socket
 check_connections uv__accept
 check_stuck
 check_outside
-check_ending
-[ "$alone_status" -eq 3 ] || fail "its own status is $alone_status"
-grep -qx 'answered [1-9][0-9]*' "$work/with.log" || fail "it says at its end: $(tail -n 1 "$work/with.log")"
+check_last_line 'answered [1-9][0-9]*'
 exit "$failed"

@@ -6,11 +6,7 @@ set -u
 free_port
 command=(/usr/bin/python3 "$folder/queue_service.py" "$port")
 
-run_alone
-run_with_snag
-
-load() { /usr/bin/python3 "$folder/load.py" "$port" 400 8 >"$work/load" 2>&1; }
-under_dumps load
+serve_requests 400 8
 
 expect python3 '(start_thread|Py_BytesMain)'
 seen _PyEval_EvalFrameDefault
@@ -20,7 +16,5 @@ check_connections _PyEval_EvalFrameDefault
 check_pprof PyThread_acquire_lock_timed
 check_stuck
 check_outside
-check_ending
-[ "$alone_status" -eq 3 ] || fail "its own status is $alone_status"
-grep -qx 'answered [1-9][0-9]*' "$work/with.log" || fail "it says at its end: $(tail -n 1 "$work/with.log")"
+check_last_line 'answered [1-9][0-9]*'
 exit "$failed"

@@ -259,3 +259,24 @@ check_ending()
     new=$(comm -13 <(warnings "$work/alone.log") <(warnings "$work/with.log"))
     [ -z "$new" ] || fail "new in its log: $(head -n 3 <<<"$new")"
 }
+
+# The services of this folder (*_service.*) answer load.py, and end with status 3 after a line that
+# says what they did.
+
+# serve_requests COUNT CONNECTIONS: alone, then with snag in it and dumped while so many are made.
+serve_requests()
+{
+    local count=$1 connections=$2
+    requests() { /usr/bin/python3 "$folder/load.py" "$port" "$count" "$connections" >"$work/load" 2>&1; }
+    run_alone
+    run_with_snag
+    under_dumps requests
+}
+
+# check_last_line PATTERN: it ended well, and says so.
+check_last_line()
+{
+    check_ending
+    [ "$alone_status" -eq 3 ] || fail "its own status is $alone_status"
+    grep -qxE -- "$1" "$work/with.log" || fail "it says at its end: $(tail -n 1 "$work/with.log")"
+}
