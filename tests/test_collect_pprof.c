@@ -12,6 +12,7 @@
 #include "base/sink.h"
 #include "collect/diff.h"
 #include "collect/pprof_merge.h"
+#include "profile/message.h"
 #include "profile_check.h"
 
 #include <errno.h>
@@ -23,15 +24,6 @@
 
 #define LIMIT ((size_t)1 << 20)
 #define MUTANTS 20000
-
-typedef Perftools__Profiles__Profile Profile;
-typedef Perftools__Profiles__Sample Sample;
-typedef Perftools__Profiles__Label Label;
-typedef Perftools__Profiles__Location Location;
-typedef Perftools__Profiles__Line Line;
-typedef Perftools__Profiles__Function Function;
-typedef Perftools__Profiles__Mapping Mapping;
-typedef Perftools__Profiles__ValueType ValueType;
 
 /* Two stacks, a() < main() and b() < main(), in one mapping; a has two labels of one key, and a
  * number. */
@@ -357,7 +349,7 @@ static void bombs_are_bounded(void **state)
     for (size_t i = 0; i < sizeof bytes; i += 2)
         bytes[i] = 2 << 3 | 2, bytes[i + 1] = 0; /* an empty sample */
     assert_int_equal(pprof_parse(&pprof, bytes, sizeof bytes, LIMIT, why, sizeof why), -EFBIG);
-    assert_string_equal(why, "it is larger than 1 MiB");
+    assert_string_equal(why, "it would take more than 4 MiB of memory");
 
     uLong size = compressBound(4 * LIMIT);
     unsigned char *plain = calloc(4, LIMIT);

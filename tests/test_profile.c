@@ -12,6 +12,7 @@
 #include "base/stack.h"
 #include "base/target.h"
 #include "modules/modules.h"
+#include "profile/message.h"
 #include "profile/profile.h"
 #include "profile_check.h"
 #include "symbolize/symbolize.h"
@@ -26,11 +27,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-typedef Perftools__Profiles__Profile Profile;
-typedef Perftools__Profiles__Sample Sample;
-typedef Perftools__Profiles__Location Location;
-typedef Perftools__Profiles__Mapping Mapping;
 
 static struct target target;
 static struct modules *modules;
@@ -161,8 +157,7 @@ static const Location *frame_of(const Profile *profile, const Sample *sample, si
 
 static const char *line_name(const Profile *profile, const Location *location, size_t i)
 {
-    const Perftools__Profiles__Function *function =
-        profile_function(profile, location->line[i]->function_id);
+    const Function *function = profile_function(profile, location->line[i]->function_id);
     return profile_text(profile, function->name);
 }
 
@@ -251,7 +246,7 @@ static void test_labels_of_every_kind(void **state)
     assert_null(profile_label_text(read, sample, "nothing"));
     int numbers = 0;
     for (size_t i = 0; i < sample->n_label; i++) {
-        const Perftools__Profiles__Label *label = sample->label[i];
+        const Label *label = sample->label[i];
         const char *key = profile_text(read, label->key);
         if (strcmp(key, "tid") == 0)
             numbers += label->num == 4711 && label->num_unit == 0;
@@ -277,8 +272,7 @@ static void test_names_lines_and_inlined_frames(void **state)
     assert_int_equal(plain->n_line, 1);
     assert_string_equal(line_name(read, plain, 0), "plain_caller");
     assert_int_equal(plain->line[0]->line, plain_line);
-    const Perftools__Profiles__Function *function =
-        profile_function(read, plain->line[0]->function_id);
+    const Function *function = profile_function(read, plain->line[0]->function_id);
     const char *file = profile_text(read, function->filename);
     assert_true(strlen(file) > strlen("test_profile.c"));
     assert_string_equal(file + strlen(file) - strlen("test_profile.c"), "test_profile.c");

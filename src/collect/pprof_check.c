@@ -5,18 +5,13 @@
  * that exist. A mapping that is not there is none; Go takes it so, and such files are about. */
 #include "collect/pprof.h"
 
+#include "profile/message.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-typedef Perftools__Profiles__Profile Profile;
-typedef Perftools__Profiles__Sample Sample;
-typedef Perftools__Profiles__Location Location;
-typedef Perftools__Profiles__Function Function;
-typedef Perftools__Profiles__Mapping Mapping;
-typedef Perftools__Profiles__ValueType ValueType;
 
 struct complaint {
     char *why;

@@ -4,12 +4,11 @@
  * longest period, every comment once; of the rest the first that says anything. */
 #include "collect/pprof_merge.h"
 
+#include "profile/message.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-typedef Perftools__Profiles__Profile Profile;
-typedef Perftools__Profiles__ValueType ValueType;
 
 int merge_begin(struct merge *merge)
 {

@@ -5,16 +5,11 @@
  * each of its things became, so that a location is looked at once, however many samples pass it. */
 #include "collect/pprof_merge.h"
 
+#include "profile/message.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef Perftools__Profiles__Profile Profile;
-typedef Perftools__Profiles__Sample Sample;
-typedef Perftools__Profiles__Location Location;
-typedef Perftools__Profiles__Function Function;
-typedef Perftools__Profiles__Mapping Mapping;
-typedef Perftools__Profiles__Label Label;
 
 struct source {
     const struct pprof *pprof;

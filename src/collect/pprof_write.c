@@ -5,18 +5,10 @@
 #include "base/sink.h"
 #include "collect/pprof_merge.h"
 #include "profile/gzip_stream.h"
+#include "profile/message.h"
 
 #include <errno.h>
 #include <string.h>
-
-typedef Perftools__Profiles__Profile Profile;
-typedef Perftools__Profiles__Sample Sample;
-typedef Perftools__Profiles__Location Location;
-typedef Perftools__Profiles__Function Function;
-typedef Perftools__Profiles__Mapping Mapping;
-typedef Perftools__Profiles__Label Label;
-typedef Perftools__Profiles__Line Line;
-typedef Perftools__Profiles__ValueType ValueType;
 
 struct writer {
     struct merge *merge;

@@ -360,11 +360,6 @@ int push_submit(struct push *push, const struct push_profile *profile)
     return 0;
 }
 
-size_t push_waiting(const struct push *push)
-{
-    return push->count;
-}
-
 size_t push_lost(const struct push *push)
 {
     return push->lost;

@@ -50,8 +50,7 @@ struct push *push_new(struct event_base *base, const struct push_settings *setti
 /* Queues it. 0, -ENOMEM, or -EINVAL when the bytes are not a profile. */
 int push_submit(struct push *push, const struct push_profile *profile);
 
-/* What has not been sent yet, and how many were given up: refused, or the queue was full. */
-size_t push_waiting(const struct push *push);
+/* How many were given up: refused, or the queue was full. */
 size_t push_lost(const struct push *push);
 
 /* Runs the event loop until all is sent, for SECONDS, or until somebody breaks the loop (a signal).

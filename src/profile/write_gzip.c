@@ -8,20 +8,12 @@
 #include "profile/written.h"
 
 #include "modules/modules.h"
-#include "profile.pb-c.h"
+#include "profile/message.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define PACK_SIZE ((size_t)64 << 10)
-
-typedef Perftools__Profiles__ValueType ValueType;
-typedef Perftools__Profiles__Sample Sample;
-typedef Perftools__Profiles__Label Label;
-typedef Perftools__Profiles__Mapping Mapping;
-typedef Perftools__Profiles__Location Location;
-typedef Perftools__Profiles__Function Function;
-typedef Perftools__Profiles__Line Line;
 
 /* Of message Profile, and what begins a field of bytes of known length. */
 enum { SAMPLE_FIELD = 2, MAPPING_FIELD, LOCATION_FIELD, FUNCTION_FIELD, STRING_FIELD };
@@ -88,7 +80,7 @@ static void put_message(struct encoder *encoder, unsigned field, const ProtobufC
 }
 
 /* The fields of the profile itself that HEAD has. */
-static void put_head_fields(struct encoder *encoder, const Perftools__Profiles__Profile *head)
+static void put_head_fields(struct encoder *encoder, const Profile *head)
 {
     if (reserve(encoder, perftools__profiles__profile__get_packed_size(head)))
         encoder->length +=
@@ -119,7 +111,7 @@ static void put_head(struct encoder *encoder)
         type_list[i] = &types[i];
     }
     ValueType period_type = value_type(encoder, profile->period_type);
-    Perftools__Profiles__Profile head = PERFTOOLS__PROFILES__PROFILE__INIT;
+    Profile head = PERFTOOLS__PROFILES__PROFILE__INIT;
     head.n_sample_type = profile->type_count;
     head.sample_type = type_list;
     if (profile->type_count > 0)

@@ -123,13 +123,3 @@ bool fd_kind_has_path(const struct descriptor *descriptor)
     return descriptor->kind == kind_file || descriptor->kind == kind_device ||
            descriptor->kind == kind_directory || descriptor->kind == kind_fifo;
 }
-
-bool fd_kind_is_socket(const struct descriptor *descriptor)
-{
-    const char *const kinds[] = { kind_socket,  kind_tcp,    kind_udp, kind_unix,
-                                  kind_netlink, kind_packet, kind_raw };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (descriptor->kind == kinds[i])
-            return true;
-    return false;
-}

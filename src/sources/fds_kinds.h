@@ -26,7 +26,4 @@ void fd_kind_unknown(struct descriptor *descriptor, const char *why);
 /* Whether it has a name in a file system, so that its type is to be asked there. */
 bool fd_kind_has_path(const struct descriptor *descriptor);
 
-/* Whether it is a socket of any kind. */
-bool fd_kind_is_socket(const struct descriptor *descriptor);
-
 #endif
