@@ -192,6 +192,18 @@ else
     echo "no control groups here"
 fi
 
+# ---- tables that were made up ----
+
+if cc -rdynamic "$SNAG_SOURCE/tests/programs/made_up_tables.c" -o made_up_tables; then
+    subject=./made_up_tables
+    start ./made_up_tables
+    answers 0 "1 of 1 shards could not be read" "$process" made.up
+    answers 0 "1 thread in pause" "$process"
+    subject=$SNAG_BUILD/tests/programs/dump_subject
+else
+    fail "made-up tables do not build"
+fi
+
 # ---- too little for itself ----
 
 (ulimit -n 10; "$snag" dump "$sleeper" fds >out 2>err)

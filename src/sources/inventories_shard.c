@@ -12,6 +12,7 @@
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #define READINGS 6                     /* without the lock */
 #define NAP_NS 50000                   /* between two looks */
 #define CHUNKS_MAX (UINT32_C(1) << 24) /* of a slab that can be right */
+
+#define BELIEVED_BYTES (UINT64_C(1) << 20) /* not worth a question */
 
 #define VERSION offsetof(struct handle_shard, version)
 
@@ -148,6 +151,24 @@ static bool read_chunks(struct target *target, const uint64_t *chunks, uint32_t 
     return true;
 }
 
+/* The kilobytes behind LABEL of a status file. */
+static uint64_t kilobytes(const char *status, const char *label)
+{
+    const char *at = strstr(status, label);
+    return at ? strtoull(at + strlen(label), NULL, 10) : 0;
+}
+
+/* Whether another process has so much memory at all. Its tables may be made up, with the same few
+ * pages as every chunk of them, and whoever looks would copy them until his own memory is full. */
+static bool can_have(const struct target *target, uint64_t bytes)
+{
+    char status[8192];
+    if (target->self || bytes <= BELIEVED_BYTES ||
+        proc_read(target->live_fd, "status", status, sizeof status) <= 0)
+        return target->self || bytes <= BELIEVED_BYTES;
+    return bytes / 1024 <= kilobytes(status, "\nVmRSS:") + kilobytes(status, "\nVmSwap:");
+}
+
 bool slab_read(struct target *target, const struct handle_slab *slab, size_t size, uint32_t from,
                uint32_t count, struct slab_copy *copy)
 {
@@ -157,7 +178,7 @@ bool slab_read(struct target *target, const struct handle_slab *slab, size_t siz
         return false;
     uint32_t there = from < slab->count ? slab->count - from : 0;
     count = count < there ? count : there;
-    if (!reserve(copy, count * size))
+    if (!can_have(target, (uint64_t)count * size) || !reserve(copy, count * size))
         return false;
     const uint32_t most = (uint32_t)(sizeof directory / sizeof *directory) * SLAB_CHUNK;
     for (uint32_t done = 0; done < count;) {
