@@ -213,7 +213,7 @@ fi
 
 zombies()
 {
-    bash -c 'sleep 0 & echo $! >zombie; exec sleep 1000'
+    exec bash -c 'sleep 0 & echo $! >zombie; exec sleep 1000'
 }
 start zombies
 await "no zombie" eval '[ -s zombie ] && grep -q "^State:.Z" "/proc/$(cat zombie)/status"'
