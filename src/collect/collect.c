@@ -26,7 +26,7 @@
 #define OTHER_DESCRIPTORS 32
 
 /* One flushes while another reads what came. */
-#define WORKERS 4
+#define WORKERS 8
 
 /* With --once, what is to be pushed may take so long after the last profile. */
 #define PUSH_SECONDS 60
@@ -288,7 +288,8 @@ static int begin(struct collect *collect)
     }
     sweeper_begin(&collect->sweeper, rounds);
     rounds->workers = workers_new(rounds->base, WORKERS);
-    if (!rounds->workers) {
+    rounds->workers_for_large = workers_new(rounds->base, 1);
+    if (!rounds->workers || !rounds->workers_for_large) {
         complain("collect", "no memory or no threads");
         return STATUS_FAILED;
     }
@@ -303,6 +304,7 @@ static void end(struct collect *collect)
     if (collect->rounds.base) {
         rounds_end(&collect->rounds);
         workers_free(collect->rounds.workers);
+        workers_free(collect->rounds.workers_for_large);
         free_events(collect);
         event_base_free(collect->rounds.base);
     }

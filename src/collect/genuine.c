@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-void genuine_check(const void *bytes, size_t length, size_t most, struct outcome *outcome)
+void genuine_check(const void *bytes, size_t length, size_t limit, struct outcome *outcome)
 {
     char why[160] = "";
     char start[17] = "";
@@ -21,7 +21,7 @@ void genuine_check(const void *bytes, size_t length, size_t most, struct outcome
                     length ? "is no gzip: it begins \"%s\"" : "is empty%s", start);
         return;
     }
-    int status = pprof_parse(&pprof, bytes, length, most * GENUINE_GROWTH, why, sizeof why);
+    int status = pprof_parse(&pprof, bytes, length, limit, why, sizeof why);
     if (status == 0) {
         pprof_free(&pprof);
         outcome_set(outcome, OUTCOME_OK, "%s", "");

@@ -4,10 +4,8 @@
 
 #include "collect/outcome.h"
 
-/* A profile of at most MOST bytes may unpack to this many times as much. */
-#define GENUINE_GROWTH 8
-
-/* OUTCOME is OUTCOME_OK, or says what it is instead. */
-void genuine_check(const void *bytes, size_t length, size_t most, struct outcome *outcome);
+/* It may unpack to at most LIMIT bytes, and take four times that in memory. OUTCOME is OUTCOME_OK,
+ * or says what it is instead. */
+void genuine_check(const void *bytes, size_t length, size_t limit, struct outcome *outcome);
 
 #endif

@@ -1,7 +1,8 @@
 /* keep.c: a profile on its way to the disk; see keep.h.
  *
- * One at a time is held against the format: that takes many times its size in memory, and a second
- * or two for the worst that --max-bytes lets in. */
+ * Holding it against the format takes many times its size in memory, and a second or two for the
+ * worst that --max-bytes lets in. So one that unpacks to much is given to another thread, which has
+ * one of these at a time, and nobody waits behind it. */
 #include "collect/keep.h"
 
 #include "collect/genuine.h"
@@ -10,9 +11,14 @@
 #include "collect/workers.h"
 
 #include <event2/buffer.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Unpacked; of 10,000 threads it is about as much. */
+#define MUCH ((size_t)4 << 20)
+
+/* As many times what is allowed as it is sent. */
+#define GROWTH 8
 
 struct keep {
     struct work work; /* first */
@@ -20,7 +26,9 @@ struct keep {
     char service[NAME_SIZE];
     char profile[NAME_SIZE];
     char part[NAME_SIZE];
-    size_t most;
+    struct workers *for_large;
+    size_t limit; /* of it unpacked; now MUCH, then what is allowed */
+    size_t allowed;
     struct evbuffer *body;
     struct kept kept;
     struct outcome outcome;
@@ -30,12 +38,9 @@ struct keep {
 
 static void run(struct work *work)
 {
-    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     struct keep *keep = (struct keep *)work;
     const struct kept *kept = &keep->kept;
-    pthread_mutex_lock(&one_at_a_time);
-    genuine_check(kept->bytes, kept->length, keep->most, &keep->outcome);
-    pthread_mutex_unlock(&one_at_a_time);
+    genuine_check(kept->bytes, kept->length, keep->limit, &keep->outcome);
     if (keep->outcome.kind == OUTCOME_OK)
         store_write(keep->store, keep->service, keep->profile, keep->part, kept->when, kept->bytes,
                     kept->length, &keep->outcome);
@@ -44,14 +49,20 @@ static void run(struct work *work)
 static void finish(struct work *work)
 {
     struct keep *keep = (struct keep *)work;
+    bool is_large = keep->outcome.kind == OUTCOME_TOO_LARGE && keep->limit < keep->allowed;
+    if (keep->done && work->was_run && is_large) {
+        keep->limit = keep->allowed;
+        workers_give(keep->for_large, work);
+        return;
+    }
     if (keep->done && work->was_run)
         keep->done(keep->user, &keep->outcome, &keep->kept);
     evbuffer_free(keep->body);
     free(keep);
 }
 
-struct keep *keep_begin(struct workers *workers, const struct keep_wish *wish,
-                        struct evbuffer *body, keep_done *done, void *user)
+struct keep *keep_begin(const struct keep_wish *wish, struct evbuffer *body, keep_done *done,
+                        void *user)
 {
     struct keep *keep = calloc(1, sizeof *keep);
     struct evbuffer *own = evbuffer_new();
@@ -67,14 +78,16 @@ struct keep *keep_begin(struct workers *workers, const struct keep_wish *wish,
     memcpy(keep->service, wish->target->service, NAME_SIZE);
     memcpy(keep->part, wish->target->part, NAME_SIZE);
     strncpy(keep->profile, wish->profile, NAME_MOST);
-    keep->most = wish->most;
+    keep->for_large = wish->for_large;
+    keep->allowed = wish->most * GROWTH;
+    keep->limit = keep->allowed < MUCH ? keep->allowed : MUCH;
     keep->body = own;
     keep->kept.length = evbuffer_get_length(own);
     keep->kept.bytes = evbuffer_pullup(own, -1);
     keep->kept.when = time(NULL);
     keep->done = done;
     keep->user = user;
-    workers_give(workers, &keep->work);
+    workers_give(wish->workers, &keep->work);
     return keep;
 }
 

@@ -14,10 +14,12 @@ struct target;
 struct workers;
 
 struct keep_wish {
+    struct workers *workers;
+    struct workers *for_large; /* ends after workers, and has one thread */
     const struct store *store;
     const struct target *target;
     const char *profile; /* its folder */
-    size_t most;         /* as exchange_wish's */
+    size_t most;         /* as exchange_wish's; unpacked it may be eight times that */
 };
 
 struct kept {
@@ -31,8 +33,8 @@ typedef void keep_done(void *user, const struct outcome *outcome, const struct k
 
 /* Takes what is in BODY. DONE is called once, from the event loop and never from within this call.
  * NULL: no memory. */
-struct keep *keep_begin(struct workers *workers, const struct keep_wish *wish,
-                        struct evbuffer *body, keep_done *done, void *user);
+struct keep *keep_begin(const struct keep_wish *wish, struct evbuffer *body, keep_done *done,
+                        void *user);
 
 /* Before DONE was called: it will not be. What has begun is written all the same. */
 void keep_cancel(struct keep *keep);

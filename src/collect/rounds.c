@@ -83,18 +83,23 @@ static void set_timer(struct member *member)
 }
 
 /* Not of those that a slow target takes from itself. */
-static void tell_left_out(struct rounds *rounds)
+static void tell_left_out(const struct member *member)
 {
+    struct rounds *rounds = member->rounds;
     double now = rounds_now();
-    rounds->left_out++;
-    if (rounds->left_out_told && now - rounds->left_out_told < LEFT_OUT_SECONDS)
+    double pause = rounds->left_out_told ? LEFT_OUT_SECONDS : rounds->options->interval;
+    if (rounds->left_out++ == 0)
+        rounds->left_out_since = now;
+    if (now - rounds->left_out_since < pause)
         return;
     line_say(&rounds->lines,
-             "too much to do: %lu turn%s left out, as the one before had not come yet (a longer "
-             "--interval, or a higher --concurrency)",
-             rounds->left_out, rounds->left_out == 1 ? " was" : "s were");
+             "too much to do: in %.0f s %lu turns were left out, as those before were not over "
+             "(%s)",
+             now - rounds->left_out_since, rounds->left_out,
+             member->keep ? "the disk is slow: a longer --interval helps"
+                          : "a longer --interval or a higher --concurrency helps");
     rounds->left_out = 0;
-    rounds->left_out_told = now;
+    rounds->left_out_told = true;
 }
 
 /* A round that is not over at the next one's moment takes that one's place. */
@@ -108,7 +113,7 @@ static void on_turn(evutil_socket_t fd, short what, void *user)
         member->due += member->rounds->options->interval;
     set_timer(member);
     if (member->state == MEMBER_WAITS || member->keep)
-        tell_left_out(member->rounds);
+        tell_left_out(member);
     if (member->state != MEMBER_RESTS)
         return;
     enqueue(member);

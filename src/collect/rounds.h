@@ -40,6 +40,7 @@ struct rounds {
     const struct collect_options *options;
     struct event_base *base;
     struct workers *workers;
+    struct workers *workers_for_large; /* keep.h */
     struct dialler dialler;
     struct store store;
     struct tokens tokens;
@@ -51,8 +52,9 @@ struct rounds {
     TAILQ_HEAD(, member) waiting;
     size_t waiting_count;
     unsigned asked;
-    unsigned long left_out; /* turns since that was told; when it was */
-    double left_out_told;
+    unsigned long left_out; /* turns that were, since when, and whether it was told already */
+    double left_out_since;
+    bool left_out_told;
     struct health disk; /* our own */
     double disk_failed; /* when, the last time */
     uint64_t files;     /* that were written, and their bytes */

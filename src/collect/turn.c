@@ -164,11 +164,13 @@ static void on_done(void *user, const struct outcome *result, struct evbuffer *b
     struct outcome outcome = *result;
     member->exchange = NULL;
     if (outcome.kind == OUTCOME_OK) {
-        const struct keep_wish wish = { .store = &rounds->store,
+        const struct keep_wish wish = { .workers = rounds->workers,
+                                        .for_large = rounds->workers_for_large,
+                                        .store = &rounds->store,
                                         .target = &member->target,
                                         .profile = rounds->folders[member->profile],
                                         .most = rounds->options->max_bytes };
-        member->keep = keep_begin(rounds->workers, &wish, body, on_kept, member);
+        member->keep = keep_begin(&wish, body, on_kept, member);
         if (member->keep)
             return;
         outcome_set(&outcome, OUTCOME_NO_MEMORY, "no memory here");
