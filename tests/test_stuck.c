@@ -749,7 +749,7 @@ static void scene_page_fault(void)
     stuck_write_text(&text.sink, looked.list, &looked.facts);
     assert_non_null(strstr(text.bytes, "\"toucher\" in page fault for 60 min"));
     assert_non_null(strstr(text.bytes, "waiting for memory page"));
-    assert_null(strstr(text.bytes, "in sleeping"));
+    assert_null(strstr(text.bytes, " sleeping"));
     sink_buffer_free(&text);
     look_away(&looked);
 }

@@ -56,8 +56,8 @@ static size_t put_stack_threads(struct sink *sink, const struct stuck_facts *fac
             continue;
         sink_printf(sink, "   thread %d \"", (int)thread->tid);
         sink_plain(sink, thread->name);
-        sink_puts(sink, "\" in ");
-        thread_write_doing(sink, thread);
+        sink_puts(sink, "\" ");
+        thread_write_in(sink, thread);
         if (wait->detail) {
             sink_puts(sink, ", waiting for ");
             sink_plain(sink, wait->detail);

@@ -62,6 +62,14 @@ void thread_write_doing(struct sink *sink, const struct thread_sample *thread)
     sink_duration(sink, thread->blocked_ns);
 }
 
+void thread_write_in(struct sink *sink, const struct thread_sample *thread)
+{
+    char text[32];
+    if (thread_is_in_fault(thread) || thread_syscall_word(thread, text, sizeof text))
+        sink_puts(sink, "in ");
+    thread_write_doing(sink, thread);
+}
+
 uint64_t thread_age_ns(const struct thread_dump *dump, const struct thread_sample *thread)
 {
     if (!thread->has_starter || thread->starter.time_ns >= dump->monotonic_ns)

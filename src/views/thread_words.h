@@ -24,6 +24,9 @@ const char *thread_capture_word(const struct thread_sample *thread, char *text, 
  * when. */
 void thread_write_doing(struct sink *sink, const struct thread_sample *thread);
 
+/* The same in a sentence: "in futex for 3.2 s", "running". */
+void thread_write_in(struct sink *sink, const struct thread_sample *thread);
+
 /* How long ago it was started; 0 where that is not known. */
 uint64_t thread_age_ns(const struct thread_dump *dump, const struct thread_sample *thread);
 

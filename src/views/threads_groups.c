@@ -174,8 +174,8 @@ static void write_group(struct sink *sink, const struct group *group, const stru
 {
     const struct thread_sample *longest = group->threads[0];
     const struct thread_sample *shortest = group->threads[group->count - 1];
-    sink_printf(sink, "\n%zu thread%s in ", group->count, group->count == 1 ? "" : "s");
-    thread_write_doing(sink, longest);
+    sink_printf(sink, "\n%zu thread%s ", group->count, group->count == 1 ? "" : "s");
+    thread_write_in(sink, longest);
     /* The two are worth telling apart when they do not read the same. */
     bool differ = longest->blocked_ns - shortest->blocked_ns > longest->blocked_ns / 10 &&
                   longest->blocked_ns - shortest->blocked_ns > SHOWN_DIFFERENCE_NS;
