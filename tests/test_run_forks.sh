@@ -108,6 +108,75 @@ int main(int argc, char **argv)
 END
 cc -D_GNU_SOURCE -g -O1 -Wall -o "$work/forker" "$work/forker.c" -pthread || fail "the program does not compile"
 
+# amid: handlers fork while malloc works. Every other child returns from the handler and goes on: by
+# more memory, a user id, a thread, a fork of its own. watched: the program has handlers of
+# pthread_atfork, which a fork in a handler must run.
+cat >"$work/amid.c" <<'END'
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile sig_atomic_t forks, wrong, is_child, watched;
+static void handler(int signal)
+{
+    int status;
+    if (is_child)
+        return;
+    pid_t process = fork();
+    if (process == 0 && forks % 2 == 0)
+        _exit(signal);
+    if (process == 0) {
+        is_child = 1;
+        return;
+    }
+    int wanted = forks++ % 2 == 0 ? signal : 3;
+    wrong += waitpid(process, &status, 0) != process || !WIFEXITED(status) || WEXITSTATUS(status) != wanted;
+}
+static void *nothing(void *argument) { return argument; }
+static void watch(void) { watched++; }
+static int go_on(void)
+{
+    pthread_t thread;
+    int status = 0;
+    if (setuid(getuid()) != 0 || pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
+        return 4;
+    pid_t process = fork();
+    if (process == 0)
+        exit(0);
+    return waitpid(process, &status, 0) == process && status == 0 ? 3 : 5;
+}
+int main(int argc, char **argv)
+{
+    struct itimerval often = { { 0, 500 }, { 0, 500 } };
+    alarm(200);
+    if (strcmp(argv[argc - 1], "watched") == 0) {
+        pthread_atfork(watch, watch, NULL);
+        signal(SIGUSR1, handler);
+        for (int i = 0; i < 4 && !is_child; i++)
+            raise(SIGUSR1);
+        return is_child ? go_on() : wrong || watched != 8 ? 9 : 7;
+    }
+    signal(SIGVTALRM, handler);
+    setitimer(ITIMER_VIRTUAL, &often, NULL);
+    while (forks < 200 && !is_child)
+        for (int i = 0; i < 1000; i++)
+            free(malloc((size_t)i * 10));
+    setitimer(ITIMER_VIRTUAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, NULL);
+    return is_child ? go_on() : wrong ? 9 : 7;
+}
+END
+cc -D_GNU_SOURCE -g -O1 -Wall -o "$work/amid" "$work/amid.c" -pthread || fail "amid.c does not compile"
+for way in amid watched; do
+    for option in --no-fds --children; do
+        timeout 120 "$snag" run $option --listen 127.0.0.1:0 "$work/amid" "$way" >"$work/log" 2>&1
+        status=$?
+        [ "$status" = 7 ] || fail "forks in handlers, $way, $option: ended with $status: $(tail -n 3 "$work/log")"
+    done
+done
+
 # comes WHAT COMMAND...: that COMMAND succeeds in the end.
 comes()
 {

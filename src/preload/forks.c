@@ -16,6 +16,7 @@
 #include "preload/forks.h"
 
 #include "api/inside.h"
+#include "preload/handler_fork.h"
 #include "preload/listen.h"
 
 #include <dlfcn.h>
@@ -193,6 +194,7 @@ static bool is_of_new_session(void)
 struct before_fork {
     pid_t process;
     bool is_heir;
+    bool in_handler; /* and no thread of the service's but the caller: see handler_fork.h */
     sigset_t signals;
 };
 
@@ -208,11 +210,14 @@ static void hold_signals(sigset_t *before)
     pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
-static struct before_fork before_fork(void)
+/* FRAME is that of a call that can be made in another way; NULL: it cannot. */
+static struct before_fork before_fork(const void *frame)
 {
     struct before_fork before = { .process = getpid() };
     if (line.mode == ONE_HEIR)
         before.is_heir = (line.listener == before.process || line.is_heir) && is_single_threaded();
+    if (line.mode != LEFT_ALONE && frame && handler_fork_is_for(frame))
+        before.in_handler = before.is_heir || is_single_threaded();
     if (line.mode == LEFT_ALONE)
         return before;
     hold_signals(&before.signals);
@@ -225,8 +230,10 @@ static void begin_life(const struct before_fork *before)
     atomic_store(&forking, 0);
     atomic_store(&starting, 0);
     line.parent = before->process;
-    line.is_heir = before->is_heir;
+    line.is_heir = before->is_heir && !before->in_handler;
     line.waits = false;
+    if (before->in_handler)
+        return; /* a thread cannot be made amid malloc */
     if (line.mode == EACH_CHILD || (line.is_heir && is_of_new_session()))
         begin_to_wait();
 }
@@ -255,6 +262,7 @@ static void after_setsid(void)
 
 void forks_watch(bool children)
 {
+    handler_fork_prepare();
     line.mode = children ? EACH_CHILD : ONE_HEIR;
     line.listener = getpid();
 }
@@ -284,8 +292,8 @@ EXPORT pid_t fork(void)
     FIND(real, "fork");
     if (!real)
         return -1;
-    const struct before_fork before = before_fork();
-    pid_t process = real();
+    const struct before_fork before = before_fork(STACK_FRAME);
+    pid_t process = before.in_handler ? handler_fork() : real();
     after_fork(&before, process == 0);
     return process;
 }
@@ -297,7 +305,7 @@ EXPORT pid_t forkpty(int *terminal, char *name, const struct termios *settings,
     FIND(real, "forkpty");
     if (!real)
         return -1;
-    const struct before_fork before = before_fork();
+    const struct before_fork before = before_fork(NULL);
     pid_t process = real(terminal, name, settings, size);
     after_fork(&before, process == 0);
     return process;
@@ -310,7 +318,7 @@ EXPORT int daemon(int keeps_directory, int keeps_descriptors)
     FIND(real, "daemon");
     if (!real)
         return -1;
-    const struct before_fork before = before_fork();
+    const struct before_fork before = before_fork(NULL);
     int status = real(keeps_directory, keeps_descriptors);
     after_fork(&before, getpid() != before.process);
     if (status == 0)
