@@ -188,7 +188,7 @@ static void thread_ends(void *value)
 static void child_after_fork(void)
 {
     struct label_slot *slot = atomic_load_explicit(&label_slot_here, memory_order_relaxed);
-    if (atomic_load(&snag_labels_root.slot_count) == 0)
+    if (!slot && atomic_load(&snag_labels_root.slot_count) == 0)
         return; /* nothing was ever labelled: no page is written, which would be copied */
     atomic_store(&process, getpid());
     if (slot && atomic_load_explicit(&slot->version, memory_order_relaxed) % 2) {
