@@ -158,6 +158,17 @@ services+=($!)
 until_true grep -q ' on ' forward.log
 SNAG_TOKEN=sesame collect forward 0 --once --profiles threads "f=$(sed -n 's/^listens on //p' forward.log)"
 
+# ---- a name that is known only later ----
+if unshare -m true 2>/dev/null; then
+    echo '127.0.0.1 localhost' >hosts && : >late.err
+    unshare -m sh -c 'mount --bind hosts /etc/hosts && exec "$@"' - "$snag" collect -d late --interval 1s --profiles threads "late=late.test:${good##*:}" 2>late.err &
+    services+=($!)
+    until_true grep -q ' late .*(nothing stored' late.err
+    echo '127.0.0.1 late.test' >>hosts
+    until_true has_files late '*/late/*' 1
+    kill -TERM "${services[-1]}"
+fi
+
 # ---- several collectors at once ----
 for ((i = 0; i < 4; i++)); do
     "$snag" collect --dir together --once "${targets[@]:20:30}" >/dev/null 2>"together.$i" &

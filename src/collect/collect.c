@@ -118,6 +118,7 @@ static void on_look(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     read_again(collect, false);
+    dialler_look(&collect->rounds.dialler);
     sweeper_look(&collect->sweeper);
 }
 

@@ -6,6 +6,8 @@
  * A lookup that was cancelled still calls back, later: its dial lives until then. */
 #include "collect/dial.h"
 
+#include "collect/names.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/dns.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -191,18 +194,53 @@ static void on_lookup(int error, struct evutil_addrinfo *found, void *user)
     }
 }
 
+static const char hosts_file[] = "/etc/hosts";
+static const char servers_file[] = "/etc/resolv.conf";
+
+/* Another number when a file is another one, or was written to. */
+static uint64_t state_of_files(void)
+{
+    const char *const paths[] = { hosts_file, servers_file };
+    char text[192] = "";
+    for (size_t i = 0, used = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct stat found = { .st_ino = 0 };
+        if (stat(paths[i], &found) == 0)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%zu %ju %jd.%ld ", i,
+                                     (uintmax_t)found.st_ino, (intmax_t)found.st_mtim.tv_sec,
+                                     found.st_mtim.tv_nsec);
+    }
+    return name_hash(text);
+}
+
 static struct evdns_base *names_of(struct dialler *dialler)
 {
     if (dialler->names)
         return dialler->names;
+    dialler->files = state_of_files();
     dialler->names = evdns_base_new(dialler->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
                                                        EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (!dialler->names) { /* no resolv.conf: /etc/hosts may know it */
-        dialler->names = evdns_base_new(dialler->base, 0);
+        dialler->names = evdns_base_new(dialler->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
         if (dialler->names)
-            evdns_base_load_hosts(dialler->names, "/etc/hosts");
+            evdns_base_load_hosts(dialler->names, hosts_file);
     }
     return dialler->names;
+}
+
+/* Lookups that are under way are asked of the new servers. */
+void dialler_look(struct dialler *dialler)
+{
+    uint64_t files = dialler->names ? state_of_files() : 0;
+    if (!dialler->names || files == dialler->files)
+        return;
+    dialler->files = files;
+    evdns_base_clear_host_addresses(dialler->names);
+    evdns_base_load_hosts(dialler->names, hosts_file);
+    evdns_base_search_clear(dialler->names);
+    evdns_base_clear_nameservers_and_suspend(dialler->names);
+    evdns_base_resolv_conf_parse(dialler->names, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS,
+                                 servers_file);
+    evdns_base_resume(dialler->names);
 }
 
 static void try_name(struct dial *dial)

@@ -6,6 +6,8 @@
 #include "collect/outcome.h"
 #include "collect/place.h"
 
+#include <stdint.h>
+
 struct event_base;
 struct evdns_base;
 struct dial;
@@ -14,10 +16,14 @@ struct dial;
 struct dialler {
     struct event_base *base;
     struct evdns_base *names;
+    uint64_t files; /* what stood for the files that names were read from */
 };
 
 void dialler_open(struct dialler *dialler, struct event_base *base);
 void dialler_close(struct dialler *dialler);
+
+/* Reads /etc/hosts and /etc/resolv.conf again when they have changed. */
+void dialler_look(struct dialler *dialler);
 
 /* FD is the connected socket, now the caller's; or -1, and OUTCOME says why. */
 typedef void dial_done(void *user, int fd, const struct outcome *outcome);
