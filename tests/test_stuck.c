@@ -76,6 +76,19 @@ struct looked {
     struct stuck_list *list;
 };
 
+/* What waits in pipes is for a thread with a table of its own to see, as the listener is. */
+static void look_into_pipes(struct fd_dump *fds)
+{
+    for (size_t i = 0; i < fds->count; i++) {
+        struct descriptor *descriptor = &fds->descriptors[i];
+        int waiting = 0;
+        if (strcmp(descriptor->kind, "pipe") != 0 || descriptor->access != O_RDONLY)
+            continue;
+        descriptor->queues_known = ioctl(descriptor->fd, FIONREAD, &waiting) == 0;
+        descriptor->unread = (uint64_t)waiting;
+    }
+}
+
 /* As if everybody had been blocked for BLOCKED_NS longer, and it were LATER_NS later. */
 static struct looked look(uint64_t blocked_ns, uint64_t later_ns)
 {
@@ -86,6 +99,7 @@ static struct looked look(uint64_t blocked_ns, uint64_t later_ns)
         if (threads->threads[i].state != 'R')
             threads->threads[i].blocked_ns += blocked_ns;
     looked.picture->fds->monotonic_ns += later_ns;
+    look_into_pipes(looked.picture->fds);
     looked.facts = (struct stuck_facts){
         .threads = threads,
         .waits = looked.picture->waits,
@@ -821,6 +835,25 @@ static void scene_unread(void)
     look_away(&looked);
 }
 
+/* A pipe from somebody else holds what nobody reads; one that both ends of are here, a token. */
+static void scene_unread_pipes(void)
+{
+    int token[2], ends[2];
+    assert_int_equal(pipe2(token, O_CLOEXEC), 0);
+    assert_int_equal(write(token[1], "t", 1), 1);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(write(ends[1], "news", 4), 4);
+    close(ends[1]);
+    struct looked looked = look(0, 0);
+    expect_count(&looked, 0);
+    look_away(&looked);
+    looked = look(0, 40 * UINT64_C(1000000000));
+    expect_count(&looked, 1);
+    expect(&looked, 0, FINDING_UNREAD,
+           "1 pipe holds 4 bytes that nobody reads, for at least 40 s*");
+    look_away(&looked);
+}
+
 static NOINLINE void open_many(int count)
 {
     for (int i = 0; i < count; i++)
@@ -940,18 +973,27 @@ SCENE(page_fault)
 SCENE(close_wait)
 SCENE(few_close_wait)
 SCENE(unread)
+SCENE(unread_pipes)
 SCENE(many_descriptors)
 SCENE(double_close)
 SCENE(all)
 
 static const struct CMUnitTest scenes[] = {
-    cmocka_unit_test(play_idle),         cmocka_unit_test(play_deadlock),
-    cmocka_unit_test(play_lost),         cmocka_unit_test(play_behind),
-    cmocka_unit_test(play_pools),        cmocka_unit_test(play_no_pools),
-    cmocka_unit_test(play_chain),        cmocka_unit_test(play_blocked),
-    cmocka_unit_test(play_close_wait),   cmocka_unit_test(play_few_close_wait),
-    cmocka_unit_test(play_unread),       cmocka_unit_test(play_many_descriptors),
-    cmocka_unit_test(play_double_close), cmocka_unit_test(play_page_fault),
+    cmocka_unit_test(play_idle),
+    cmocka_unit_test(play_deadlock),
+    cmocka_unit_test(play_lost),
+    cmocka_unit_test(play_behind),
+    cmocka_unit_test(play_pools),
+    cmocka_unit_test(play_no_pools),
+    cmocka_unit_test(play_chain),
+    cmocka_unit_test(play_blocked),
+    cmocka_unit_test(play_close_wait),
+    cmocka_unit_test(play_few_close_wait),
+    cmocka_unit_test(play_unread),
+    cmocka_unit_test(play_unread_pipes),
+    cmocka_unit_test(play_many_descriptors),
+    cmocka_unit_test(play_double_close),
+    cmocka_unit_test(play_page_fault),
     cmocka_unit_test(play_all),
 };
 

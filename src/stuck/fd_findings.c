@@ -50,9 +50,16 @@ static const char *text(struct diagnosis *diagnosis, const char *before, const c
     return made;
 }
 
+static bool is_pipe(const struct descriptor *descriptor)
+{
+    return is(descriptor->kind, "pipe") || is(descriptor->kind, "fifo");
+}
+
 /* Where a socket leads: to the peer that was called, or to the own port that a client called. */
 static const char *socket_key(struct diagnosis *diagnosis, const struct descriptor *descriptor)
 {
+    if (is_pipe(descriptor))
+        return descriptor->kind;
     if (descriptor->accepted && descriptor->local)
         return text(diagnosis, "accepted on ", descriptor->local);
     if (descriptor->peer)
@@ -98,8 +105,12 @@ struct group {
 static void put_group(struct sink *sink, const struct group *group, enum finding_kind kind,
                       uint64_t bytes)
 {
-    const char *noun = group->count == 1 ? "" : "s";
-    sink_printf(sink, "%zu socket%s %s", group->count, noun, group->members[0].key);
+    const char *ending = group->count == 1 ? "" : "s";
+    const char *key = group->members[0].key;
+    if (is_pipe(group->members[0].descriptor))
+        sink_printf(sink, "%zu %s%s", group->count, key, ending);
+    else
+        sink_printf(sink, "%zu socket%s %s", group->count, ending, key);
     if (kind == FINDING_CLOSE_WAIT) {
         sink_printf(sink, " %s in CLOSE_WAIT: the peer has closed and this process has not",
                     group->count == 1 ? "is" : "are");
@@ -174,8 +185,11 @@ static uint64_t known_ns(const struct diagnosis *diagnosis, const struct descrip
     bool close_wait = is(descriptor->state, "CLOSE_WAIT");
     if (kind == FINDING_CLOSE_WAIT)
         return close_wait ? memory_close_wait_ns(diagnosis->memory, descriptor->inode) : UINT64_MAX;
+    /* A pipe to itself is how a process keeps a token (libuv's lock, make's jobs): in it is rest.
+     */
+    bool is_own = is(descriptor->kind, "pipe") && descriptor->other_end >= 0;
     bool has_bytes = descriptor->queues_known && !descriptor->queues_are_memory &&
-                     descriptor->unread > 0 && !is(descriptor->state, "LISTEN");
+                     descriptor->unread > 0 && !is(descriptor->state, "LISTEN") && !is_own;
     uint64_t known = memory_unread_ns(diagnosis->memory, descriptor->inode);
     return !close_wait && has_bytes && known >= REMEMBER_NS ? known : UINT64_MAX;
 }

@@ -12,7 +12,8 @@
  * | reading from a peer that this process called                       | READ_NS      |
  * | sockets in CLOSE_WAIT: MANY_CLOSE_WAIT of them                     | at once      |
  * | ... or any that was so in an earlier diagnosis, so long ago        | REMEMBER_NS  |
- * | bytes unread, as many as in an earlier diagnosis, so long ago      | REMEMBER_NS  |
+ * | bytes unread, as many as in an earlier diagnosis, so long ago, but | REMEMBER_NS  |
+ * | not in a pipe of which the process has the other end, too          |              |
  * | open descriptors: FDS_MANY per cent of the limit                   | at once      |
  * | a close of a descriptor that was not open                          | at once      |
  *
