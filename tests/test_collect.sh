@@ -41,16 +41,7 @@ collect()
 }
 says() { grep -qE -- "$2" "$1.err" || { fail "$1: no line like '$2'"; head -n 30 "$1.err"; }; }
 files() { find "$1" -type f -path "${2-*}" | wc -l; }
-# until CONDITION...: it comes true, within two minutes.
-until_true()
-{
-    local i
-    for ((i = 0; i < 1200; i++)); do
-        "$@" && return
-        sleep 0.1
-    done
-    fail "never: $*"
-}
+soon() { until_true "$@" || fail "never: $*"; }
 has_files() { [ "$(files "$1" "$2")" -ge "$3" ]; }
 all_readable()
 {
@@ -70,7 +61,7 @@ for ((i = 0; i < 20; i++)); do
 done
 targets=()
 for ((i = 0; i < 20; i++)); do
-    until_true grep -q ' listens on ' "real.$i.log"
+    soon grep -q ' listens on ' "real.$i.log"
     at=$(sed -n 's/^.* listens on //p' "real.$i.log")
     case $i in
     3 | 7) at=http://$at/ ;;
@@ -155,7 +146,7 @@ threading.Thread(target=copy, args=(here, there)).start()
 copy(there, here)
 END
 services+=($!)
-until_true grep -q ' on ' forward.log
+soon grep -q ' on ' forward.log
 SNAG_TOKEN=sesame collect forward 0 --once --profiles threads "f=$(sed -n 's/^listens on //p' forward.log)"
 
 # ---- a name that is known only later ----
@@ -220,29 +211,29 @@ mkdir run
 "$snag" collect -d run --interval 1s --timeout 3s --file-sd sd.json --keep-size 0 "b=$good" "dead=$(sed -n 's/^refuse //p' many.log | head -n 1)" 2>run.err &
 collector=$!
 services+=("$collector")
-until_true has_files run '*/a/*' 6
-until_true has_files run '*/b/*' 6
+soon has_files run '*/a/*' 6
+soon has_files run '*/b/*' 6
 echo "[ { \"targets\": [\"$second\"], \"labels\": { \"jo" >sd.json # half of it
-until_true grep -q 'sd.json: it is no JSON: .*its targets stay as they were' run.err
+soon grep -q 'sd.json: it is no JSON: .*its targets stay as they were' run.err
 before=$(files run '*/a/*')
-until_true has_files run '*/a/*' $((before + 3))
+soon has_files run '*/a/*' $((before + 3))
 echo "[ { \"targets\": [\"$second\"], \"labels\": { \"job\": \"c\" } } ]" >sd.new && mv sd.new sd.json
-until_true grep -q ' 3 targets now: 1 added, 1 removed; [0-9]* well, [0-9]* failing$' run.err
-until_true has_files run '*/c/*' 6
+soon grep -q ' 3 targets now: 1 added, 1 removed; [0-9]* well, [0-9]* failing$' run.err
+soon has_files run '*/c/*' 6
 before=$(files run '*/a/*')
 now=$(files run '*/c/*')
-until_true has_files run '*/c/*' $((now + 6))
+soon has_files run '*/c/*' $((now + 6))
 [ "$(files run '*/a/*')" = "$before" ] || fail "a target that was removed is asked"
 touch run/b/threads/20200101T000000Z.pb.gz
 is_gone() { [ ! -e "$1" ]; }
-until_true is_gone run/b/threads/20200101T000000Z.pb.gz
+soon is_gone run/b/threads/20200101T000000Z.pb.gz
 kill -HUP "$collector"
-until_true grep -q ' 3 targets now: 0 added, 0 removed; [0-9]* well, [0-9]* failing$' run.err
+soon grep -q ' 3 targets now: 0 added, 0 removed; [0-9]* well, [0-9]* failing$' run.err
 process=$(cat "/proc/${services[4]}/task/${services[4]}/children")
 kill -STOP "${process%% *}"
-until_true grep -q "Z c $second .*: timed out after 3 s, .*(nothing stored)$" run.err
+soon grep -q "Z c $second .*: timed out after 3 s, .*(nothing stored)$" run.err
 kill -CONT "${process%% *}"
-until_true grep -q "Z c $second is well again, after [0-9]* failures\? in a row$" run.err
+soon grep -q "Z c $second is well again, after [0-9]* failures\? in a row$" run.err
 failures=$(grep -c ' dead ' run.err)
 [ "$failures" -ge 2 ] && [ "$failures" -le 10 ] || fail "a dead target costs $failures lines"
 grep -qE ' dead .*\(nothing stored; (2|4) times in a row, since ' run.err || fail "how often is not told"
@@ -334,8 +325,8 @@ has_progress()
 {
     tr '\r' '\n' <tty.log | grep -qaE '^1 of 1 targets, 0 failing, [0-9]+ profiles, [0-9.]+ [KM]iB, (next in [01] s|asking 1)'
 }
-until_true test -e tty.log
-until_true has_progress
+soon test -e tty.log
+soon has_progress
 kill -TERM "$(cat "/proc/$terminal/task/$terminal/children")"
 wait "$terminal" || fail "on a terminal: status $?"
 grep -qa 'Z ended by SIGTERM' tty.log || { fail "its last line is not for itself"; cat -v tty.log; }

@@ -31,7 +31,7 @@ done
 block yaml 1 | sed "s|/etc/snag/|$work/|; s/30s/1s/" >"$work/prometheus.yml"
 sed -i '1i global: { scrape_timeout: 1s }' "$work/prometheus.yml"
 promtool check config "$work/prometheus.yml" >"$work/said" 2>&1 || fail "promtool: $(cat "$work/said")"
-port=$((20000 + RANDOM % 20000))
+free_port
 timeout 100 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/tsdb" \
     --web.listen-address="127.0.0.1:$port" >"$work/prometheus.log" 2>&1 &
 services+=($!)
@@ -40,10 +40,8 @@ query()
     get "http://127.0.0.1:$port/api/v1/query" --data-urlencode "query=$1" -G 2>/dev/null |
         sed -n 's/.*"value":\[[^,]*,"\([^"]*\)"\].*/\1/p'
 }
-for ((i = 0; i < 300; i++)); do
-    [ "$(query 'up{job="web"}')" = 1 ] && break
-    sleep 0.2
-done
+is_scraped() { [ "$(query 'up{job="web"}')" = 1 ]; }
+until_true is_scraped
 [ "$(query 'snag_threads{job="web"} > 0')" ] || fail "Prometheus does not scrape it: $(tail -n 3 "$work/prometheus.log")"
 
 status=$(curl -s --noproxy '*' -o /dev/null -w '%{http_code}' -H "Host: web-1:6060" -H "Authorization: Bearer $token" "http://$address/debug/pprof/threads")

@@ -30,16 +30,6 @@ ingest()
     address=$(sed -n 's/.* listens on //p' "$in/log")
 }
 
-until_true()
-{
-    local i
-    for ((i = 0; i < 600; i++)); do
-        "$@" && return
-        sleep 0.1
-    done
-    return 1
-}
-
 lines() # FILE: how many, 0 where there is none
 {
     cat "$1" 2>/dev/null | wc -l

@@ -16,20 +16,7 @@ start()
     "$@" >"$work/start.log" 2>&1 </dev/null &
     process=$!
     services+=("$process")
-    [ "$1" != "$subject" ] || await "did not start: $*" grep -q ready "$work/start.log"
-}
-
-# await WHAT COMMAND...: until it succeeds.
-await()
-{
-    local what=$1
-    shift
-    for ((i = 0; i < 600; i++)); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.1
-    done
-    fail "$what"
-    return 1
+    [ "$1" != "$subject" ] || comes "did not start: $*" grep -q ready "$work/start.log"
 }
 
 # answers STATUS PATTERN ARGUMENT...: the exit status, and a line of what it says, on one or the
@@ -47,7 +34,7 @@ as=()
 
 start sleep 1000
 sleeper=$process
-await "sleep does not sleep" grep -q '^State:.S' "/proc/$sleeper/status"
+comes "sleep does not sleep" grep -q '^State:.S' "/proc/$sleeper/status"
 
 # ---- manners ----
 
@@ -61,10 +48,10 @@ answers 2 "no process id" 99999999999999999999
 nap=nap$$
 cp "$(command -v sleep)" $nap
 start ./$nap 1000
-await "it does not nap" grep -q $nap "/proc/$process/comm"
+comes "it does not nap" grep -q $nap "/proc/$process/comm"
 answers 2 "called so is $process: snag dump $process$" $nap
 start ./$nap 1000
-await "it does not nap" grep -q $nap "/proc/$process/comm"
+comes "it does not nap" grep -q $nap "/proc/$process/comm"
 answers 2 "2 processes are called so: [0-9]* [0-9]*$" $nap
 answers 2 "no process is called so" nosuch
 answers 0 "1 thread in clock_nanosleep" -p "$process"
@@ -165,7 +152,7 @@ int main() { deep<int, 8>::dive(); }
 END
 if c++ -O1 deep.cc -o deep; then
     start ./deep
-    await "it does not dive" grep -q '^State:.S' "/proc/$process/status"
+    comes "it does not dive" grep -q '^State:.S' "/proc/$process/status"
     answers 0 "#1 .*deep<std::map<.* \[[0-9]* bytes\] .*dive()" "$process"
     [ "$(wc -L <out)" -le 500 ] || fail "a line of $(wc -L <out) columns"
 else
@@ -178,16 +165,16 @@ if [ -n "$groups" ] && mkdir "$groups/snag.$$" 2>/dev/null; then
     frozen=$process
     if { echo "$frozen" >"$groups/snag.$$/cgroup.procs" &&
         echo 1 >"$groups/snag.$$/cgroup.freeze"; } 2>/dev/null; then
-        await "it does not freeze" grep -q "frozen 1" "$groups/snag.$$/cgroup.events"
+        comes "it does not freeze" grep -q "frozen 1" "$groups/snag.$$/cgroup.events"
         answers 0 "waiting for thaw of its frozen control group" "$frozen"
         echo 0 >"$groups/snag.$$/cgroup.freeze"
-        await "it does not thaw" eval '"$snag" dump "$frozen" | grep -q "waiting for sleep"'
+        comes "it does not thaw" eval '"$snag" dump "$frozen" | grep -q "waiting for sleep"'
     else
         echo "no control group can be frozen here"
     fi
     kill -KILL "$frozen"
     wait "$frozen" 2>/dev/null
-    await "the control group stays" rmdir "$groups/snag.$$"
+    comes "the control group stays" rmdir "$groups/snag.$$"
 else
     echo "no control groups here"
 fi
@@ -216,7 +203,7 @@ zombies()
     exec bash -c 'sleep 0 & echo $! >zombie; exec sleep 1000'
 }
 start zombies
-await "no zombie" eval '[ -s zombie ] && grep -q "^State:.Z" "/proc/$(cat zombie)/status"'
+comes "no zombie" eval '[ -s zombie ] && grep -q "^State:.Z" "/proc/$(cat zombie)/status"'
 answers 1 "zombie" "$(cat zombie)"
 for ((none = 4194303; none > 0; none--)); do [ -e "/proc/$none" ] || break; done
 answers 1 "no process $none" "$none"
@@ -232,7 +219,7 @@ if [ "$(uname -m)" = x86_64 ] && as --32 -o narrow.o narrow.s && ld -m elf_i386 
     { ./narrow & } && kill -0 $! 2>/dev/null; then
     process=$!
     services+=("$process")
-    await "it does not start" grep -q narrow "/proc/$process/maps"
+    comes "it does not start" grep -q narrow "/proc/$process/maps"
     answers 1 "of 32 bits" "$process"
 fi
 
@@ -243,7 +230,7 @@ mkfifo commands
 process=$!
 services+=("$process")
 exec 3>commands
-await "did not start" grep -q ready start.log
+comes "did not start" grep -q ready start.log
 timeout 120 "$snag" dump "$process" --seconds 1 -o more.pb.gz 2>err &
 dumper=$!
 while kill -0 $dumper 2>/dev/null; do
@@ -261,7 +248,7 @@ timeout --preserve-status -s INT 1 "$snag" dump "$process" --seconds 3600 -o non
 "$snag" dump "$process" --seconds 3600 -o none/x 2>err &
 dumper=$!
 services+=("$dumper")
-await "it does not begin" eval 'ls -l /proc/$dumper/fd | grep -q pidfd'
+comes "it does not begin" eval 'ls -l /proc/$dumper/fd | grep -q pidfd'
 kill -KILL "$process"
 wait "$process" 2>/dev/null
 wait $dumper
@@ -274,7 +261,7 @@ exec 3>&-
 start sleep 1000
 timeout 120 "$snag" dump "$process" --watch 0.1 >watched 2>err &
 dumper=$!
-await "it does not watch" eval '[ $(grep -c "^== .*, process '$process' (sleep)" watched) -ge 3 ]'
+comes "it does not watch" eval '[ $(grep -c "^== .*, process '$process' (sleep)" watched) -ge 3 ]'
 kill "$process"
 wait $dumper && grep -q "has ended after [0-9]* dumps" err || fail "the end of a watch: $(cat err)"
 [ "$(grep -c "^== " watched)" -eq "$(grep -c "1 thread in" watched)" ] || fail "not all of them"
@@ -282,9 +269,9 @@ wait $dumper && grep -q "has ended after [0-9]* dumps" err || fail "the end of a
 "$snag" dump "$sleeper" --watch .1 -o files/watched 2>err &
 dumper=$!
 services+=("$dumper")
-await "no file" test -s files/watched
+comes "no file" test -s files/watched
 first=$(stat -c %i files/watched)
-await "it is not written again" eval '[ "$(stat -c %i files/watched)" != '"$first"' ]'
+comes "it is not written again" eval '[ "$(stat -c %i files/watched)" != '"$first"' ]'
 is_pprof files/watched || fail "a watched file is no profile"
 kill "$dumper"
 wait $dumper
@@ -295,11 +282,11 @@ if strace -o traced -e trace=process_vm_readv true 2>/dev/null; then
     "$snag" dump "$sleeper" --watch .1 -o files/again 2>err &
     dumper=$!
     services+=("$dumper")
-    await "no file" test -s files/again
+    comes "no file" test -s files/again
     timeout 60 strace -qq -o traced -e trace=process_vm_readv,rename -p "$dumper" &
     tracer=$!
     services+=("$tracer")
-    await "no more dumps" eval '[ $(grep -c rename traced) -ge 3 ]'
+    comes "no more dumps" eval '[ $(grep -c rename traced) -ge 3 ]'
     # One after the other: a signal that is on its way when a tracer lets go may be lost.
     kill "$tracer"
     wait "$tracer" 2>/dev/null
@@ -381,8 +368,8 @@ as=("${nobody[@]}")
 answers 1 "belongs to root (uid 0), and you are nobody (uid 65534): run it as that user" "$sleeper"
 answers 1 "belongs to root" "$sleeper" fds
 start "${nobody[@]}" sleep 1000
-await "it is not nobody's" grep -q '^Uid:.65534' "/proc/$process/status"
-await "it does not sleep" grep -q '^State:.S' "/proc/$process/status"
+comes "it is not nobody's" grep -q '^Uid:.65534' "/proc/$process/status"
+comes "it does not sleep" grep -q '^State:.S' "/proc/$process/status"
 answers 0 "1 thread in clock_nanosleep" "$process"
 as=(setpriv --reuid=65534 --regid=65533 --clear-groups)
 answers 1 "another group" "$process"
@@ -391,13 +378,13 @@ as=("${nobody[@]}")
 "${nobody[@]}" "$subject" undumpable >start.log &
 process=$!
 services+=("$process")
-await "did not start" grep -q ready start.log
+comes "did not start" grep -q ready start.log
 answers 1 "is not dumpable" "$process"
 as=()
 answers 0 "1 thread in pause" "$process"
 
 start "${nobody[@]}" --inh-caps=+net_bind_service --ambient-caps=+net_bind_service sleep 1000
-await "no capabilities" grep -q '^CapPrm:.*400$' "/proc/$process/status"
+comes "no capabilities" grep -q '^CapPrm:.*400$' "/proc/$process/status"
 as=("${nobody[@]}")
 answers 1 "capabilities that you have not" "$process"
 

@@ -11,13 +11,10 @@ mkdir "$work/dumps"
 service quiet "$SNAG_BUILD/tests/programs/watched" leak 1000 threads 5 start sleep 100000
 quiet=$address
 SNAG_AUTO_DUMP_DIR=$work/dumps service leaky "$SNAG_BUILD/tests/programs/watched" start leak 100000
-for ((i = 0; i < 90; i++)); do
-    grep -q 'a leak, as' "$work/leaky.log" && break
-    sleep 1
-done
+until_true grep -q 'a leak, as' "$work/leaky.log"
 line=$(grep -m 1 'a leak, as' "$work/leaky.log")
 [[ $line =~ ^snag:\ watched\.things\ held\ by\ forget_one\(\)\ in\ watched\.c:[0-9]+:\ [0-9]+,\ grown\ from\ [0-9]+\ to\ [0-9]+\ in\ .*\ an\ hour\):\ a\ leak,\ as\  ]] ||
-    fail "after 90 s it says '$line': $(tail -n 3 "$work/leaky.log")"
+    fail "it says '$line': $(tail -n 3 "$work/leaky.log")"
 get "http://$address/metrics" >"$work/metrics"
 grep -q '^snag_growth_per_hour{profile="watched.things",place="held by forget_one() in watched.c:[0-9]*",group="[0-9a-f]*",alarm="true"} [0-9.]*$' "$work/metrics" ||
     fail "not in /metrics: $(grep growth "$work/metrics")"

@@ -33,7 +33,7 @@ awk -v a="$(value process_resident_memory_bytes)" -v b=$((pages * $(getconf PAGE
     'BEGIN { exit !(a > b / 2 && a < b * 2) }' || fail "process_resident_memory_bytes is $(value process_resident_memory_bytes)"
 
 # A Prometheus of our own.
-port=$((20000 + RANDOM % 20000))
+free_port
 cat >"$work/prometheus.yml" <<END_OF_YML
 global: { scrape_interval: 1s, scrape_timeout: 1s }
 scrape_configs:
@@ -45,10 +45,8 @@ timeout 100 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path=
     --web.listen-address="127.0.0.1:$port" >"$work/prometheus.log" 2>&1 &
 services+=($!)
 query() { get "http://127.0.0.1:$port/api/v1/query" --data-urlencode "query=$1" -G 2>/dev/null | sed -n 's/.*"value":\[[^,]*,"\([^"]*\)"\].*/\1/p'; }
-for ((i = 0; i < 300; i++)); do
-    [ "$(query 'up{job="snag"}')" = 1 ] && break
-    sleep 0.2
-done
+is_scraped() { [ "$(query 'up{job="snag"}')" = 1 ]; }
+until_true is_scraped
 [ "$(query 'up{job="snag"}')" = 1 ] || fail "Prometheus does not scrape it: $(tail -n 3 "$work/prometheus.log")"
 [ "$(query 'snag_threads{job="snag"}')" = "$threads" ] || fail "Prometheus has stored '$(query 'snag_threads{job="snag"}')' threads, not $threads"
 [ "$(query 'process_open_fds{job="snag"}')" = "$open" ] || fail "Prometheus has stored another count of descriptors"

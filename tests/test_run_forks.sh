@@ -177,17 +177,6 @@ for way in amid watched; do
     done
 done
 
-# comes WHAT COMMAND...: that COMMAND succeeds in the end.
-comes()
-{
-    local what=$1 i
-    shift
-    for ((i = 0; i < 600; i++)); do
-        "$@" >"$work/comes" 2>&1 && return
-        sleep 0.1
-    done
-    fail "$what: $(tail -n 3 "$work/comes")"
-}
 lines_are() { [ "$(wc -l <"$1" 2>/dev/null)" = "$2" ]; }
 tasks_are() { [ "$(ls "/proc/$1/task" | wc -l)" = "$2" ]; }
 says() { grep -qE -- "$2" "$1"; }

@@ -10,11 +10,10 @@ examples=$SNAG_BUILD/examples
 # begin EXAMPLE: in the background, listening on $work/socket.
 begin()
 {
-    local i
     end_services
     SNAG_LISTEN=unix:$work/socket "$examples/$1" 120 >"$work/out" 2>&1 &
     services+=($!)
-    for ((i = 0; i < 100; i++)); do [ -S "$work/socket" ] && break; sleep 0.1; done
+    until_true test -S "$work/socket"
 }
 
 # ask PATH

@@ -41,11 +41,10 @@ is() # INVENTORY FUNCTION COUNT
 # look PROGRAM [VARIABLE=VALUE]: its /debug/handles in $work/text.
 look()
 {
-    local i
     program=$1
     shift
     service run env "$@" "$snag" run --listen 127.0.0.1:0 "$work/$program"
-    for ((i = 0; i < 300; i++)); do grep -q ready "$work/run.log" && break; sleep 0.1; done
+    until_true grep -q ready "$work/run.log"
     get "http://$address/debug/handles" >"$work/text"
     end_services
 }

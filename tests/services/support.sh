@@ -38,29 +38,6 @@ need()
     done
 }
 
-# Sets $port: one that nobody listens on, below those that connections are made from.
-free_port()
-{
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        port=$((10000 + (RANDOM * 32768 + RANDOM) % 20000))
-        grep -q ":$(printf %04X "$port") " /proc/net/tcp /proc/net/tcp6 2>/dev/null || return 0
-    done
-    fail "no free port"
-    exit 1
-}
-
-# until_true COMMAND...: tried 150 times, over at least 15 seconds.
-until_true()
-{
-    local i
-    for ((i = 0; i < 150; i++)); do
-        "$@" && return
-        sleep 0.1
-    done
-    return 1
-}
-
 answers_on_port() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 ready() { until_true answers_on_port; }
 

@@ -65,6 +65,37 @@ threads_total()
     get "http://$1/debug/pprof/threads?debug=1" | sed -n '1s/^threads profile: total \([0-9]*\)$/\1/p'
 }
 
+# Sets $port: one that nobody listens on, below those that connections are made from.
+free_port()
+{
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        port=$((10000 + (RANDOM * 32768 + RANDOM) % 20000))
+        grep -q ":$(printf %04X "$port") " /proc/net/tcp /proc/net/tcp6 2>/dev/null || return 0
+    done
+    fail "no free port"
+    exit 1
+}
+
+# until_true COMMAND...: again and again, for two minutes at least; 1 when it was never true.
+until_true()
+{
+    local tries
+    for ((tries = 0; tries < 1200; tries++)); do
+        "$@" && return
+        sleep 0.1
+    done
+    return 1
+}
+
+# comes WHAT COMMAND...: the same; when it was never true the test has failed, by what it said last.
+comes()
+{
+    local what=$1
+    shift
+    until_true "$@" >"$work/comes" 2>&1 || fail "$what: $(tail -n 3 "$work/comes")"
+}
+
 # whole_dump COMMAND...: runs it again until the dump it shows, in $work/dump, is
 # whole. On a loaded machine a running thread may answer its signal too late,
 # which is said in the dump and is no fault of who reads it.
