@@ -77,6 +77,35 @@ if cc -fsanitize=address -o "$work/checked" "$work/three.c" 2>/dev/null && cc -f
     says "$work/err" "heap-buffer-overflow" "a write beyond"
 fi
 
+# A line of ours to a pipe that nobody reads, or beyond the limit of file sizes, ends nobody.
+cat >"$work/unread.c" <<'END'
+#include <signal.h>
+#include <unistd.h>
+#include <sys/wait.h>
+int main(int argc, char **argv)
+{
+    int pair[2], status;
+    sigset_t none;
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (argc < 2 || pipe(pair) != 0 || close(pair[0]) != 0)
+        return 9;
+    if (fork() == 0) {
+        dup2(pair[1], 2);
+        execvp(argv[1], argv + 1);
+        _exit(8);
+    }
+    wait(&status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+END
+cc -o "$work/unread" "$work/unread.c" || fail "unread.c does not compile"
+ends 3 "$work/unread" "$snag" run --listen 127.0.0.1:0 "$work/three"
+ends 3 "$work/unread" "$snag" run --listen nonsense "$work/three"
+ends 3 bash -c 'ulimit -f 0; exec "$@"' limited "$snag" run --listen 127.0.0.1:0 --address-file "$work/limited" "$work/three"
+[ -z "$(ls "$work" | grep limited)" ] || fail "what could not be written is left: $(ls "$work")"
+
 # What ends without running destructors leaves nothing behind either; a child of vfork that cannot
 # run its program, and so ends, leaves everything as it is.
 ends 3 "$snag" run --listen "unix:$work/%p.sock" --address-file "$work/%p.address" sh -c 'exit 3'

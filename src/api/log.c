@@ -4,6 +4,8 @@
  * service thread first (log_lines, voice.c). */
 #include "api/log.h"
 
+#include "api/write_guard.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +17,10 @@ void log_to_stderr(const char *line, void *user)
     int length = snprintf(text, sizeof text, "snag: %.490s\n", line);
     if (length <= 0)
         return;
+    struct write_guard guard;
+    write_guard_begin(&guard);
     ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    write_guard_end(&guard);
     (void)written; /* nowhere left to say so */
 }
 

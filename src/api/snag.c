@@ -8,19 +8,18 @@
 #include "api/listener.h"
 #include "api/log.h"
 #include "api/start.h"
+#include "api/write_guard.h"
 #include "base/at_fork.h"
 
 #include <snag/snag.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 WRITTEN_AT_FORK static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -179,40 +178,7 @@ int engine_ask(struct engine_request *request)
     return status;
 }
 
-/* SIGPIPE is held back from the calling thread, and taken away if a write of ours brought it: who
- * writes to a log that nobody reads any more is told by -EPIPE. */
-struct pipe_guard {
-    sigset_t before;
-    bool was_pending;
-};
-
-static sigset_t only_sigpipe(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    return set;
-}
-
-static void guard_begin(struct pipe_guard *guard)
-{
-    sigset_t sigpipe = only_sigpipe();
-    sigset_t pending;
-    sigpending(&pending);
-    guard->was_pending = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &guard->before);
-}
-
-static void guard_end(const struct pipe_guard *guard, bool broken)
-{
-    const sigset_t sigpipe = only_sigpipe();
-    const struct timespec now = { 0, 0 };
-    while (broken && !guard->was_pending && sigtimedwait(&sigpipe, NULL, &now) < 0 &&
-           errno == EINTR)
-        ;
-    pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
-}
-
+/* Who writes to a log that nobody reads any more is told by -EPIPE, and by no signal. */
 static int write_all(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
@@ -234,10 +200,10 @@ int snag_write(const char *profile, int fd, int debug)
     struct engine_request request = { .profile = profile, .debug = debug };
     int status = engine_ask(&request);
     if (status == 0) {
-        struct pipe_guard guard;
-        guard_begin(&guard);
+        struct write_guard guard;
+        write_guard_begin(&guard);
         status = write_all(fd, request.bytes, request.length);
-        guard_end(&guard, status == -EPIPE);
+        write_guard_end(&guard);
     }
     if (request.bytes)
         munmap(request.bytes, request.capacity);

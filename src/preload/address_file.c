@@ -4,6 +4,8 @@
  * its own, which libsnag-track must not take for the service's. */
 #include "preload/address_file.h"
 
+#include "api/write_guard.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -39,7 +41,10 @@ static int write_whole(const char *name, const char *text, size_t length)
         (int)syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
+    struct write_guard guard;
+    write_guard_begin(&guard);
     ssize_t written = syscall(SYS_write, fd, text, length);
+    write_guard_end(&guard);
     int status = written == (ssize_t)length ? 0 : written < 0 ? -errno : -ENOSPC;
     syscall(SYS_close, fd);
     return status;

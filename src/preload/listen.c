@@ -7,6 +7,7 @@
 #include "preload/listen.h"
 
 #include "api/inside.h"
+#include "api/write_guard.h"
 #include "preload/address_file.h"
 #include "preload/variables.h"
 
@@ -73,7 +74,10 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
         return;
     line[sizeof line - 2] = 0;
     strcat(line, "\n");
+    struct write_guard guard;
+    write_guard_begin(&guard);
     ssize_t written = write(STDERR_FILENO, line, strlen(line));
+    write_guard_end(&guard);
     (void)written; /* nowhere left to say so */
 }
 
