@@ -132,6 +132,7 @@ printf '# of each\n%s sesame\nother wrong\n' "$address" >tokens
 collect token 0 --once --profiles threads --token-file tokens "g=$address"
 
 # ---- behind a port that is forwarded, the address dialled is none of the listener's ----
+: >forward.log
 python3 - "${address##*:}" >forward.log 2>&1 <<'END' &
 import socket, sys, threading
 def copy(source, sink):
@@ -148,6 +149,16 @@ END
 services+=($!)
 soon grep -q ' on ' forward.log
 SNAG_TOKEN=sesame collect forward 0 --once --profiles threads "f=$(sed -n 's/^listens on //p' forward.log)"
+
+# ---- another program at the same port ----
+cp recorded/threads.pb.gz recorded/swapped.pb.gz
+: >moved.err
+"$snag" collect -d moved --interval 1s --profiles swapped "moved=$good" 2>moved.err &
+services+=($!)
+until_true has_files moved '*/moved/*' 1
+"$snag" dump $$ threads -o other.pb.gz >/dev/null 2>&1 && mv other.pb.gz recorded/swapped.pb.gz
+until_true grep -q "Z moved $good is another program now: bash, which was inventory_service\$" moved.err
+kill -TERM "${services[-1]}"
 
 # ---- a name that is known only later ----
 if unshare -m true 2>/dev/null; then

@@ -23,7 +23,7 @@ block json 1 | sed "s/\"10.0.0.5:6060\", \"10.0.0.6:6060\"/\"$address\"/" >"$wor
 grep -q "$address" "$work/targets.json" || fail "the page has another list: $(cat "$work/targets.json")"
 
 "$SNAG_BUILD/src/snag" collect --once -d "$work/kept" --file-sd "$work/targets.json" --token-file "$work/token" \
-    2>"$work/err" || fail "snag collect: $(cat "$work/err")"
+    >"$work/err" 2>&1 || fail "snag collect: $(cat "$work/err")"
 for profile in threads fds handles; do
     [ "$(find "$work/kept/web/$profile" -name '*.pb.gz' | wc -l)" = 1 ] || fail "no $profile of web"
 done

@@ -7,14 +7,29 @@
 #include "collect/pprof.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-void genuine_check(const void *bytes, size_t length, size_t limit, struct outcome *outcome)
+/* A deployment may put it into another folder, and the file be deleted by then. */
+static void name_program(const struct pprof *pprof, char program[PROGRAM_SIZE])
+{
+    const char *path =
+        pprof->message->n_mapping ? pprof_text(pprof, pprof->message->mapping[0]->filename) : "";
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    snprintf(program, PROGRAM_SIZE, "%s", name);
+    char *deleted = strstr(program, " (deleted)");
+    if (deleted)
+        *deleted = 0;
+}
+
+void genuine_check(const void *bytes, size_t length, size_t limit, char program[PROGRAM_SIZE],
+                   struct outcome *outcome)
 {
     char why[160] = "";
     char start[17] = "";
     struct pprof pprof;
     const unsigned char *head = bytes;
+    *program = 0;
     if (length < 2 || head[0] != 0x1f || head[1] != 0x8b) {
         memcpy(start, bytes ? bytes : "", length < 16 ? length : 16);
         outcome_set(outcome, OUTCOME_NOT_GZIP,
@@ -23,6 +38,7 @@ void genuine_check(const void *bytes, size_t length, size_t limit, struct outcom
     }
     int status = pprof_parse(&pprof, bytes, length, limit, why, sizeof why);
     if (status == 0) {
+        name_program(&pprof, program);
         pprof_free(&pprof);
         outcome_set(outcome, OUTCOME_OK, "%s", "");
     } else if (status == -ENOMEM) {

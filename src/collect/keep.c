@@ -5,7 +5,6 @@
  * one of these at a time, and nobody waits behind it. */
 #include "collect/keep.h"
 
-#include "collect/genuine.h"
 #include "collect/store.h"
 #include "collect/target.h"
 #include "collect/workers.h"
@@ -39,8 +38,8 @@ struct keep {
 static void run(struct work *work)
 {
     struct keep *keep = (struct keep *)work;
-    const struct kept *kept = &keep->kept;
-    genuine_check(kept->bytes, kept->length, keep->limit, &keep->outcome);
+    struct kept *kept = &keep->kept;
+    genuine_check(kept->bytes, kept->length, keep->limit, kept->program, &keep->outcome);
     if (keep->outcome.kind == OUTCOME_OK)
         store_write(keep->store, keep->service, keep->profile, keep->part, kept->when, kept->bytes,
                     kept->length, &keep->outcome);

@@ -3,6 +3,7 @@
 #ifndef SNAG_COLLECT_KEEP_H
 #define SNAG_COLLECT_KEEP_H
 
+#include "collect/genuine.h"
 #include "collect/outcome.h"
 
 #include <time.h>
@@ -26,6 +27,7 @@ struct kept {
     const void *bytes; /* for as long as the call takes */
     size_t length;
     time_t when;
+    char program[PROGRAM_SIZE]; /* genuine.h */
 };
 
 /* OUTCOME_OK: it is on the disk; OUTCOME_NOT_WRITTEN: it is genuine; or what it is instead. */

@@ -6,6 +6,7 @@
 
 #include "collect/collect.h"
 #include "collect/dial.h"
+#include "collect/genuine.h"
 #include "collect/health.h"
 #include "collect/lines.h"
 #include "collect/store.h"
@@ -30,7 +31,8 @@ struct member {
     struct keep *keep; /* of what it answered; then there is no exchange */
     double due;        /* CLOCK_MONOTONIC */
     enum { MEMBER_RESTS, MEMBER_WAITS, MEMBER_IS_ASKED } state;
-    size_t profile; /* which one it is asked for */
+    char program[PROGRAM_SIZE]; /* that answered, by the first profile; "": not known */
+    size_t profile;             /* which one it is asked for */
     struct outcome outcomes[COLLECT_PROFILES_MOST];
     unsigned long rounds_done;
     struct health health;

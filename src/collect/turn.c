@@ -139,6 +139,17 @@ static void go_on(struct member *member, const struct outcome *outcome)
     ask(member);
 }
 
+/* Ports are taken by others when a service is moved: what is kept from then on is not its own. */
+static void tell_of_program(struct member *member, const char *program)
+{
+    if (member->profile > 0 || !*program)
+        return;
+    if (*member->program && strcmp(member->program, program) != 0)
+        line_say(&member->rounds->lines, "%s %s is another program now: %s, which was %s",
+                 member->target.service, member->target.place.text, program, member->program);
+    snprintf(member->program, sizeof member->program, "%s", program);
+}
+
 static void on_kept(void *user, const struct outcome *outcome, const struct kept *kept)
 {
     struct member *member = user;
@@ -152,8 +163,10 @@ static void on_kept(void *user, const struct outcome *outcome, const struct kept
         rounds->unwritten++;
         tell_of_disk(rounds, outcome);
     }
-    if (outcome->kind == OUTCOME_OK || outcome->kind == OUTCOME_NOT_WRITTEN)
+    if (outcome->kind == OUTCOME_OK || outcome->kind == OUTCOME_NOT_WRITTEN) {
+        tell_of_program(member, kept->program);
         push(member, kept);
+    }
     go_on(member, outcome);
 }
 
