@@ -61,6 +61,9 @@ int main(int argc, char **argv)
     if (strcmp(way, "master") == 0 || strcmp(way, "children") == 0 || strcmp(way, "cleared") == 0)
         for (int i = 0; i < 3; i++)
             child(0);
+    if (strcmp(way, "ten") == 0)
+        for (int i = 0; i < 10; i++)
+            child(0);
     if (strcmp(way, "sessions") == 0)
         for (int i = 0; i < 3; i++)
             child(1);
@@ -257,6 +260,16 @@ port=$((${address##*:}))
 service few "$snag" run --children --listen "127.0.0.1:$port-$((port + 1))" "$work/forker" "$work/pids" children
 comes "two of four are told" eval '[ "$(grep -c "has no listener: .*in use (every port of the range)" "$work/few.log")" -ge 2 ]'
 comes "who stays" lines_are "$work/pids" 4
+end_all
+end_services
+
+# Of many that have none a few are told.
+service ten "$snag" run --children --listen "127.0.0.1:$port-$port" "$work/forker" "$work/pids" ten
+comes "who stays" lines_are "$work/pids" 11
+for pid in $(cat "$work/pids"); do
+    comes "ten: threads of $pid" tasks_are "$pid" "$([ "$pid" = "$process" ] && echo 2 || echo 1)"
+done
+[ "$(grep -c "has no listener" "$work/ten.log")" = 5 ] && grep -q "not said any more" "$work/ten.log" || fail "ten without: $(cat "$work/ten.log")"
 end_all
 end_services
 

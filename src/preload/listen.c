@@ -16,9 +16,11 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -39,8 +41,18 @@ static char last_address[160];
 static _Thread_local char *unsaid __attribute__((tls_model("initial-exec")));
 #define UNSAID_SIZE 512
 
-void listen_prepare(void)
+/* How many children of fork had none, counted by all of them: a service that forks for each
+ * connection is not to fill its log with that. NULL: it is not counted. */
+#define FAILURES_TOLD 5U
+static _Atomic unsigned *failures;
+
+void listen_prepare(bool children)
 {
+    if (children) {
+        void *page =
+            mmap(NULL, sizeof *failures, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        failures = page == MAP_FAILED ? NULL : page;
+    }
     snprintf(program, sizeof program, "%s", program_invocation_short_name);
     const char *told = variables_value(VARIABLE_STDERR);
     unsigned long long device = 0;
@@ -131,6 +143,14 @@ static void leave_descriptors(void)
         syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_UNSHARE);
 }
 
+static void say_failure(const char *why)
+{
+    unsigned before = failures ? atomic_fetch_add(failures, 1) : 0;
+    if (before < FAILURES_TOLD)
+        say("snag: %s (pid %d) has no listener: %s%s", program, (int)getpid(), why,
+            before + 1 == FAILURES_TOLD ? " (of others it is not said any more)" : "");
+}
+
 void listen_begin_in_child(void)
 {
     char why[UNSAID_SIZE] = "";
@@ -139,7 +159,7 @@ void listen_begin_in_child(void)
     int status = snag_inside()->start_from(variables_value, log_line);
     unsaid = NULL;
     if (status != 0 && status != -EALREADY)
-        say("snag: %s (pid %d) has no listener: %s", program, (int)getpid(), why);
+        say_failure(why);
     else if (status == 0 && snag_address())
         say_address("");
 }

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* In the constructor, before anything else. */
-void listen_prepare(void);
+/* In the constructor, before anything else. CHILDREN: those of fork will have listeners, too. */
+void listen_prepare(bool children);
 
 /* In the constructor: from now on an end by _exit is one by exit, as far as the listener's socket
  * and file are concerned. */

@@ -24,7 +24,7 @@ __attribute__((constructor)) static void begin(void)
     bool checks = getenv(VARIABLE_LEAKCHECK) != NULL;
     bool children = strcmp(wish, VARIABLE_WISH_CHILDREN) == 0;
     variables_keep();
-    listen_prepare();
+    listen_prepare(children);
     listen_watch_exit();
     if (checks)
         leakcheck_begin();
