@@ -129,6 +129,7 @@ if cc -g -Wl,--build-id=none -I"$SNAG_SOURCE/include" "$SNAG_SOURCE/tests/progra
     objcopy --strip-debug --add-gnu-debuglink=linked.debug linked
     subject=./linked
     start ./linked leaderless
+    comes "it does not wait" eval '"$snag" dump "$process" | grep -q wait_here'
     answers 0 "wait_here at .*dump_subject.c:" "$process"
     truncate -s 4T linked.debug
     answers 0 "wait_here in linked" "$process"
