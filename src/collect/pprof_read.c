@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define CHUNK ((size_t)64 << 10)
+#define FIRST_ROOM ((size_t)64 << 10)
 #define GZIP_WINDOW (15 + 16)
 #define SMALL ((size_t)1 << 20)
 
@@ -31,36 +31,59 @@ static bool is_gzip(const unsigned char *bytes, size_t length)
     return length >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-/* Takes as much of BYTES as an int says; zlib counts in ints. */
-static void feed(z_stream *stream, const unsigned char *bytes, size_t length)
+/* On the heap, as several threads read profiles: what mremap moves, ThreadSanitizer loses track of.
+ */
+struct plain {
+    unsigned char *bytes;
+    size_t length;
+    size_t capacity;
+};
+
+static bool make_room(struct plain *plain, size_t limit)
 {
-    size_t left = length - stream->total_in;
-    stream->next_in = (Bytef *)(uintptr_t)(bytes + stream->total_in);
-    stream->avail_in = left < INT_MAX ? (uInt)left : INT_MAX;
+    if (plain->length < plain->capacity)
+        return true;
+    size_t capacity = plain->capacity ? 2 * plain->capacity : FIRST_ROOM;
+    if (capacity > limit + 1) /* one more, to tell that it is too much */
+        capacity = limit + 1;
+    unsigned char *more = realloc(plain->bytes, capacity);
+    if (!more)
+        return false;
+    plain->bytes = more;
+    plain->capacity = capacity;
+    return true;
 }
 
-static int inflate_into(struct sink_buffer *plain, z_stream *stream, const unsigned char *bytes,
+/* zlib counts in ints. */
+static uInt at_once(size_t length)
+{
+    return length < INT_MAX ? (uInt)length : INT_MAX;
+}
+
+static int inflate_into(struct plain *plain, z_stream *stream, const unsigned char *bytes,
                         size_t length, size_t limit)
 {
-    unsigned char *chunk = malloc(CHUNK);
-    int status = chunk ? Z_OK : Z_MEM_ERROR;
-    while (status == Z_OK && plain->length <= limit && !plain->sink.error) {
-        feed(stream, bytes, length);
-        stream->next_out = chunk;
-        stream->avail_out = CHUNK;
+    int status = Z_OK;
+    while (status == Z_OK && plain->length <= limit) {
+        if (!make_room(plain, limit))
+            return -ENOMEM;
+        uInt room = at_once(plain->capacity - plain->length);
+        stream->next_in = (Bytef *)(uintptr_t)(bytes + stream->total_in);
+        stream->avail_in = at_once(length - stream->total_in);
+        stream->next_out = plain->bytes + plain->length;
+        stream->avail_out = room;
         status = inflate(stream, Z_NO_FLUSH);
-        sink_write(&plain->sink, chunk, CHUNK - stream->avail_out);
+        plain->length += room - stream->avail_out;
     }
-    free(chunk);
-    if (plain->sink.error || status == Z_MEM_ERROR)
+    if (status == Z_MEM_ERROR)
         return -ENOMEM;
     if (plain->length > limit)
         return -EFBIG;
     return status == Z_STREAM_END && stream->total_in == length ? 0 : -EBADMSG;
 }
 
-static int gunzip(struct sink_buffer *plain, const void *bytes, size_t length, size_t limit,
-                  char *why, size_t size)
+static int gunzip(struct plain *plain, const void *bytes, size_t length, size_t limit, char *why,
+                  size_t size)
 {
     z_stream stream = { 0 };
     if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
@@ -122,11 +145,10 @@ static int unpack(struct pprof *pprof, const void *bytes, size_t length, size_t 
 int pprof_parse(struct pprof *pprof, const void *bytes, size_t length, size_t limit, char *why,
                 size_t size)
 {
-    struct sink_buffer plain;
+    struct plain plain = { .bytes = NULL };
     int status = 0;
     *pprof = (struct pprof){ 0 };
     *why = 0;
-    sink_buffer_init(&plain);
     if (getrandom(&pprof->seed, sizeof pprof->seed, GRND_NONBLOCK) < 0)
         pprof->seed = (uintptr_t)&plain;
     if (length == 0) {
@@ -148,7 +170,7 @@ int pprof_parse(struct pprof *pprof, const void *bytes, size_t length, size_t li
                  limit >> 20);
     if (status)
         pprof_free(pprof);
-    sink_buffer_free(&plain);
+    free(plain.bytes);
     return status;
 }
 
