@@ -40,7 +40,7 @@ collect()
     ended "$1" "$2"
 }
 says() { grep -qE -- "$2" "$1.err" || { fail "$1: no line like '$2'"; head -n 30 "$1.err"; }; }
-files() { find "$1" -type f -path "${2-*}" | wc -l; }
+files() { find "$1" -type f -path "${2-*}" 2>/dev/null | wc -l; }
 soon() { until_true "$@" || fail "never: $*"; }
 has_files() { [ "$(files "$1" "$2")" -ge "$3" ]; }
 all_readable()
