@@ -50,7 +50,7 @@ static const struct {
 
 static void program_path(size_t build, char *path, size_t size)
 {
-    snprintf(path, size, "%s/tests/truth/outside-%zu", getenv("SNAG_BUILD"), build);
+    snprintf(path, size, "%s/tests/truth/sampled-%zu", getenv("SNAG_BUILD"), build);
 }
 
 /* False: there is no such compiler. */
