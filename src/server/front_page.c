@@ -123,11 +123,9 @@ static void write_growing(struct exchange *exchange, const char *before, const c
     for (size_t i = 0; i < count; i++) {
         struct sink_buffer words;
         sink_buffer_init(&words);
-        watch_growth_write(&words.sink, &list[i]);
+        watch_growth_write_verdict(&words.sink, &list[i]);
         sink_puts(sink, i ? between : before);
         put(sink, words.bytes ? words.bytes : "");
-        put(sink, list[i].is_alarm ? ": a leak, as " : ": ");
-        put(sink, list[i].why);
         sink_buffer_free(&words);
     }
     if (count > 0)

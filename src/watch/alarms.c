@@ -91,16 +91,24 @@ void watch_growth_write(struct sink *sink, const struct watch_growth *growth)
     sink_printf(sink, " (%+.*f an hour)", growth->per_hour < 10 ? 1 : 0, growth->per_hour);
 }
 
+void watch_growth_write_verdict(struct sink *sink, const struct watch_growth *growth)
+{
+    watch_growth_write(sink, growth);
+    sink_puts(sink, growth->is_alarm ? ": a leak, as " : ": ");
+    sink_puts(sink, growth->why);
+}
+
 static void say_finding(const struct growth_finding *finding, const struct watch_growth *growth,
                         void (*say)(void *user, const char *line), void *user)
 {
     struct sink_buffer line;
     sink_buffer_init(&line);
-    watch_growth_write(&line.sink, growth);
-    if (finding->level == GROWTH_ALARM)
-        sink_printf(&line.sink, ": a leak, as %s", growth->why);
-    else
+    if (finding->level == GROWTH_ALARM) {
+        watch_growth_write_verdict(&line.sink, growth);
+    } else {
+        watch_growth_write(&line.sink, growth);
         sink_puts(&line.sink, ": grows no more");
+    }
     if (line.bytes)
         say(user, line.bytes);
     sink_buffer_free(&line);

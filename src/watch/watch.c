@@ -234,9 +234,10 @@ static size_t list_growing(void *user, struct stuck_growing *list, size_t room)
             continue;
         struct sink_buffer words;
         sink_buffer_init(&words);
-        watch_growth_write(&words.sink, &growths[i]);
         if (growths[i].is_alarm)
-            sink_printf(&words.sink, ": a leak, as %s", growths[i].why);
+            watch_growth_write_verdict(&words.sink, &growths[i]);
+        else
+            watch_growth_write(&words.sink, &growths[i]);
         list[count].is_leak = growths[i].is_alarm;
         snprintf(list[count].sentence, sizeof list->sentence, "%s",
                  words.bytes ? words.bytes : growths[i].profile);

@@ -62,6 +62,9 @@ const struct watch_growth *watch_growing(const struct watch *watch, size_t *coun
  * hour)" */
 void watch_growth_write(struct sink *sink, const struct watch_growth *growth);
 
+/* The same, and why it counts: "...: a leak, as its old ones become more all around the clock". */
+void watch_growth_write_verdict(struct sink *sink, const struct watch_growth *growth);
+
 /* Something woke the engine: perhaps a SIGTERM came. */
 void watch_woken(struct watch *watch);
 
