@@ -10,6 +10,7 @@
 #include "api/start.h"
 #include "api/write_guard.h"
 #include "base/at_fork.h"
+#include "base/write_all.h"
 
 #include <snag/snag.h>
 
@@ -178,21 +179,6 @@ int engine_ask(struct engine_request *request)
     return status;
 }
 
-/* Who writes to a log that nobody reads any more is told by -EPIPE, and by no signal. */
-static int write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        bytes += written;
-        length -= (size_t)written;
-    }
-    return 0;
-}
-
 int snag_write(const char *profile, int fd, int debug)
 {
     if (!profile)
@@ -200,7 +186,7 @@ int snag_write(const char *profile, int fd, int debug)
     struct engine_request request = { .profile = profile, .debug = debug };
     int status = engine_ask(&request);
     if (status == 0) {
-        struct write_guard guard;
+        struct write_guard guard; /* of a log that nobody reads, -EPIPE is told and no signal */
         write_guard_begin(&guard);
         status = write_all(fd, request.bytes, request.length);
         write_guard_end(&guard);

@@ -1,10 +1,12 @@
 /* inner_ids.c: thread ids as the target knows them; see inner_ids.h and proc_pid_status(5). */
 #include "base/inner_ids.h"
 
+#include "base/number.h"
 #include "base/target.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,30 +19,23 @@ struct inner_id {
     pid_t outer;
 };
 
-static pid_t number_at(const char *at)
-{
-    pid_t number = 0;
-    for (; *at >= '0' && *at <= '9'; at++)
-        number = number * 10 + (*at - '0');
-    return number;
-}
-
 /* The last of the ids in "NSpid:\t4711\t12" of the status file NAME; *COUNT of them. 0: unknown. */
 static pid_t innermost(int directory, const char *name, size_t *count)
 {
     static const char label[] = "\nNSpid:";
     char text[4096];
-    pid_t id = 0;
+    uint64_t id = 0;
     *count = 0;
     ssize_t length = proc_read(directory, name, text, sizeof text);
     const char *at = length > 0 ? strstr(text, label) : NULL;
     if (!at)
         return 0;
     for (at += strlen(label); *at == '\t'; at += strcspn(at, "\t\n")) {
-        id = number_at(++at);
+        if (!number_begin(++at, INT_MAX, &id))
+            return 0;
         (*count)++;
     }
-    return id;
+    return (pid_t)id;
 }
 
 bool ids_are_nested(struct target *target)
@@ -100,9 +95,12 @@ static void read_list(struct target *target)
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         char name[32];
         size_t count;
-        struct inner_id id = { .outer = number_at(entry->d_name) };
-        snprintf(name, sizeof name, "%d/status", (int)id.outer);
-        id.inner = id.outer ? innermost(target->task_fd, name, &count) : 0;
+        unsigned tid;
+        if (!number_read(entry->d_name, INT_MAX, &tid))
+            continue; /* "." and ".." */
+        snprintf(name, sizeof name, "%u/status", tid);
+        const struct inner_id id = { .inner = innermost(target->task_fd, name, &count),
+                                     .outer = (pid_t)tid };
         if (id.inner && !add(ids, &capacity, id))
             break;
     }

@@ -1,6 +1,8 @@
 /* target.c: the process that is looked at; see target.h. */
 #include "base/target.h"
 
+#include "base/number.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,15 +28,6 @@ static int open_task(const struct target *target, pid_t tid)
     return openat(target->task_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* 0 for "." and "..". */
-static pid_t tid_of(const char *name)
-{
-    pid_t tid = 0;
-    for (; *name >= '0' && *name <= '9'; name++)
-        tid = tid * 10 + (*name - '0');
-    return tid;
-}
-
 /* The leader, or the first other thread when it has exited. */
 static pid_t find_live_thread(const struct target *target)
 {
@@ -49,10 +42,11 @@ static pid_t find_live_thread(const struct target *target)
         return found;
     }
     for (const struct dirent *entry; found == target->pid && (entry = readdir(list)) != NULL;) {
-        pid_t tid = tid_of(entry->d_name);
-        int task = tid > 0 && tid != target->pid ? open_task(target, tid) : -1;
+        unsigned tid;
+        bool is_other = number_read(entry->d_name, INT_MAX, &tid) && (pid_t)tid != target->pid;
+        int task = is_other ? open_task(target, (pid_t)tid) : -1;
         if (task >= 0 && has_memory(task))
-            found = tid;
+            found = (pid_t)tid;
         if (task >= 0)
             close(task);
     }
